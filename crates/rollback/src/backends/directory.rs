@@ -1,0 +1,229 @@
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::backend::{Backend, Witness};
+use crate::managers::ServiceManager;
+use crate::run::Run;
+use crate::{Error, ErrorKind, Observed, Release, Running};
+
+/// Releases as folders: `<root>/releases/<id>`, with the symlink `<root>/current` saying which one runs.
+///
+/// `current` is switched by rename, so it always points somewhere. Which release *runs* is proved by the service's own
+/// answer, through the [`Witness`]; the link only says which one should.
+#[derive(Debug)]
+pub struct DirectoryBackend {
+    service: String,
+    root: PathBuf,
+    manager: Arc<dyn ServiceManager>,
+    witness: Arc<dyn Witness>,
+}
+
+impl DirectoryBackend {
+    /// A backend for `service` with its releases below `root`.
+    #[must_use]
+    pub fn new(
+        service: impl Into<String>,
+        root: PathBuf,
+        manager: Arc<dyn ServiceManager>,
+        witness: Arc<dyn Witness>,
+    ) -> Self {
+        Self {
+            service: service.into(),
+            root,
+            manager,
+            witness,
+        }
+    }
+
+    /// Where a release's files are.
+    #[must_use]
+    pub fn folder(&self, id: &str) -> PathBuf {
+        self.root.join("releases").join(id)
+    }
+
+    fn current(&self) -> PathBuf {
+        self.root.join("current")
+    }
+
+    fn release(&self, id: &str) -> Release {
+        Release::single(id, &self.service, self.folder(id).display().to_string())
+    }
+
+    fn desired(&self) -> Result<Option<Release>, Error> {
+        let link = self.current();
+        let wrong = |why: &str| {
+            Error::new("read", link.display().to_string(), ErrorKind::State).because(why.to_owned())
+        };
+        let target = match fs::read_link(&link) {
+            Ok(target) => target,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+                return Err(wrong("it is not a symlink to releases/<id>"));
+            }
+            Err(e) => {
+                return Err(
+                    Error::new("read", link.display().to_string(), ErrorKind::Io).with_source(e),
+                );
+            }
+        };
+        let absolute = self.root.join(&target);
+        if absolute.parent() != Some(self.root.join("releases").as_path()) {
+            return Err(wrong("it does not point to releases/<id>"));
+        }
+        let id = absolute
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| wrong("it does not point to releases/<id>"))?;
+        Ok(Some(self.release(id)))
+    }
+
+    fn point_at(&self, id: &str) -> Result<(), Error> {
+        let fail = |e: io::Error| {
+            Error::new(
+                "switch",
+                self.current().display().to_string(),
+                ErrorKind::Io,
+            )
+            .with_source(e)
+        };
+        let fresh = self.root.join(".current.new");
+        match fs::remove_file(&fresh) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(fail(e)),
+        }
+        symlink(Path::new("releases").join(id), &fresh).map_err(fail)?;
+        fs::rename(&fresh, self.current()).map_err(fail)?;
+        fs::File::open(&self.root)
+            .and_then(|root| root.sync_all())
+            .map_err(fail)
+    }
+
+    fn exists(&self, release: &Release) -> Result<(), Error> {
+        let folder = self.folder(&release.id);
+        let found = fs::symlink_metadata(&folder);
+        let missing = |why: &str| {
+            Error::new(
+                "find",
+                format!("release {}", release.label),
+                ErrorKind::NotFound,
+            )
+            .because(format!("{} {why}", folder.display()))
+        };
+        match found {
+            Ok(meta) if meta.is_dir() => Ok(()),
+            Ok(_) => Err(missing("is not a folder")),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(missing("does not exist")),
+            Err(e) => {
+                Err(Error::new("read", folder.display().to_string(), ErrorKind::Io).with_source(e))
+            }
+        }
+    }
+}
+
+/// A release's name is a folder's name and goes into headers and messages.
+fn check_label(label: &str) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
+    if label.is_empty()
+        || label.len() > 128
+        || label.starts_with(['.', '-'])
+        || !label.chars().all(plain)
+    {
+        return Err(
+            Error::new("find", format!("release {label:?}"), ErrorKind::Invalid).because(
+                "a release is named with letters, digits and . _ - +, and begins with none of . -",
+            ),
+        );
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Backend for DirectoryBackend {
+    fn name(&self) -> &'static str {
+        "directory"
+    }
+
+    async fn resolve(&self, label: &str) -> Result<Release, Error> {
+        check_label(label)?;
+        let release = self.release(label);
+        self.exists(&release)?;
+        Ok(release)
+    }
+
+    async fn observe(&self) -> Result<Observed, Error> {
+        Ok(Observed {
+            desired: self.desired()?,
+            running: self.witness.running().await,
+        })
+    }
+
+    async fn prepare(&self, release: &Release, _run: &Run) -> Result<(), Error> {
+        self.exists(release)
+    }
+
+    async fn activate(&self, release: &Release, run: &Run) -> Result<(), Error> {
+        self.exists(release)?;
+        if self.observe().await?.is(release)
+            && self
+                .manager
+                .hopeless(release, &self.folder(&release.id))
+                .await
+                .is_none()
+        {
+            return Ok(());
+        }
+        self.manager.stop(&self.current(), run).await?;
+        self.point_at(&release.id)?;
+        self.manager.start(release, &self.current(), run).await
+    }
+
+    async fn quiesce(&self, run: &Run) -> Result<(), Error> {
+        self.manager.stop(&self.current(), run).await?;
+        match self.witness.running().await {
+            Running::Unknown { .. } => Ok(()),
+            Running::Proved { release } => Err(Error::new("stop", &self.service, ErrorKind::State)
+                .because(format!(
+                    "the stop command returned, but {release} still answers"
+                ))),
+        }
+    }
+
+    async fn unquiesce(&self, run: &Run) -> Result<(), Error> {
+        match self.desired()? {
+            Some(release) => self.activate(&release, run).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn hopeless(&self, release: &Release) -> Option<String> {
+        self.manager
+            .hopeless(release, &self.folder(&release.id))
+            .await
+    }
+
+    async fn discard(&self, release: &Release) -> Result<(), Error> {
+        check_label(&release.id)?;
+        if self.desired()?.as_ref() == Some(release) {
+            return Err(Error::new(
+                "discard",
+                format!("release {}", release.id),
+                ErrorKind::State,
+            )
+            .because("it is the current one"));
+        }
+        match fs::remove_dir_all(self.folder(&release.id)) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(
+                Error::new("discard", format!("release {}", release.id), ErrorKind::Io)
+                    .with_source(e),
+            ),
+        }
+    }
+}

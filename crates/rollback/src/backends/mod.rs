@@ -1,0 +1,5 @@
+//! Where releases run, one file each.
+
+mod directory;
+
+pub use directory::DirectoryBackend;

@@ -1,0 +1,91 @@
+use super::{Engine, Request};
+use crate::journal::Story;
+use crate::plan::{self, Assessment, Decision, Reason};
+use crate::{Error, Observed, Release, SchemaState};
+
+/// Everything a deployment would do, found out without changing anything.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// Where to.
+    pub release: Release,
+    /// What was observed.
+    pub observed: Observed,
+    /// Where from.
+    pub previous: Option<Release>,
+    /// What the migrations are.
+    pub assessment: Assessment,
+    /// The schema as it is.
+    pub schema: Option<SchemaState>,
+    /// The plan, and what forbids it.
+    pub decision: Decision,
+}
+
+impl Engine {
+    /// Finds out everything that [`deploy`](Self::deploy) would do. Changes nothing, takes no lease, writes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) or [`Invalid`](crate::ErrorKind::Invalid) for a release or migrations
+    /// that cannot be, [`Unreachable`](crate::ErrorKind::Unreachable) for the database.
+    pub async fn survey(&self, request: &Request) -> Result<Survey, Error> {
+        let release = self.backend.resolve(&request.release).await?;
+        let looking = self.backend.observe();
+        let (observed, assessed) = match &self.database {
+            Some(db) => {
+                let (observed, assessment, schema) =
+                    tokio::join!(looking, db.assess(&release), db.state());
+                (observed?, Some((assessment?, schema?)))
+            }
+            None => (looking.await?, None),
+        };
+        let (mut assessment, schema) = match assessed {
+            Some((a, s)) => (a, Some(s)),
+            None => (Assessment::default(), None),
+        };
+        let previous = observed.previous();
+        match &previous {
+            Some(previous) => {
+                if let Err(e) = self.backend.resolve(&previous.id).await {
+                    let why = format!("the release to return to cannot be had: {}", e.chain());
+                    assessment
+                        .blockers
+                        .push(Reason::new("previous_not_obtainable", why));
+                }
+            }
+            None => assessment
+                .findings
+                .push("nothing runs yet: a failure can only stop the new release".to_owned()),
+        }
+        let mut consent = request.consent.clone();
+        if consent.restart_seconds.is_none() {
+            consent.restart_seconds = self.last_restart().await?;
+        }
+        let decision = plan::decide(&assessment, &consent);
+        Ok(Survey {
+            release,
+            observed,
+            previous,
+            assessment,
+            schema,
+            decision,
+        })
+    }
+
+    /// How long the last committed deployment took from the start of the activation to a healthy release.
+    async fn last_restart(&self) -> Result<Option<f64>, Error> {
+        let stories = self.stories().await?;
+        Ok(stories
+            .iter()
+            .rev()
+            .find(|s| s.committed)
+            .map(restart_seconds))
+    }
+}
+
+fn restart_seconds(story: &Story) -> f64 {
+    story
+        .steps
+        .iter()
+        .filter(|(name, _, _)| name == "activate" || name == "post_gate")
+        .map(|(_, _, seconds)| seconds)
+        .sum()
+}

@@ -1,0 +1,58 @@
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Who holds a lease: enough to tell a person whom to ask, and a machine whether the holder still lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Host name.
+    pub host: String,
+    /// Process id on that host.
+    pub pid: i32,
+    /// Start time of the process in clock ticks since boot, so that a reused pid is not taken for the owner.
+    pub started: u64,
+    /// Identity of the boot (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
+    /// The user, or the CI actor.
+    pub user: String,
+    /// The CI job, if it is one.
+    pub job: Option<String>,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} (pid {}", self.user, self.host, self.pid)?;
+        if let Some(job) = &self.job {
+            write!(f, ", {job}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// A granted lease. Its epoch only grows; whoever holds an older one may not act any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The epoch.
+    pub epoch: u64,
+}
+
+/// Who holds the lease right now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The owner.
+    pub owner: Owner,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Time since its last heartbeat, by the store's clock.
+    pub since_heartbeat: Duration,
+}
+
+/// The answer to asking for the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// It is ours, with a new epoch.
+    Granted(Lease),
+    /// Somebody alive holds it.
+    Held(Holder),
+}

@@ -1,0 +1,242 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustix::process::Signal;
+
+use super::ServiceManager;
+use crate::process::{self, Launch, Marked};
+use crate::run::Run;
+use crate::{Error, ErrorKind, Release};
+
+/// Which service a process belongs to, in its environment: `<service>/<environment>`.
+const SERVICE_VAR: &str = "RIPCORD_SERVICE";
+/// Which release a process was started from, in its environment.
+const RELEASE_VAR: &str = "RIPCORD_RELEASE";
+
+/// A service that a start command puts in the background and a stop command ends.
+///
+/// Every process started this way carries `RIPCORD_SERVICE` and `RIPCORD_RELEASE` in its environment, and so do its
+/// children however they are daemonised. That is how "nothing runs any more" and "the process is gone" are known
+/// without a pid file.
+#[derive(Debug)]
+pub struct CommandManager {
+    service: String,
+    start: Vec<String>,
+    stop: Vec<String>,
+    state: PathBuf,
+    options: CommandOptions,
+    seen: Mutex<Seen>,
+}
+
+/// Settings of a [`CommandManager`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CommandOptions {
+    /// How long one start command may take until it returns. Default 60 s.
+    pub start_timeout: Duration,
+    /// How long the processes may take to end after the stop command returned, before they are killed. Default 30 s.
+    pub stop_timeout: Duration,
+    /// How many times the release's own process may vanish and come back before that proves a crash loop.
+    /// Default 3; 0 switches the proof off.
+    pub restarts: u32,
+    /// Whose children the service's processes are. Default [`Processes::Own`].
+    pub processes: Processes,
+    /// Other services that write to the same data and are stopped and started with this one.
+    pub writers: Vec<Writer>,
+}
+
+/// Whose children the processes of a service are after the start command returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    /// Descendants of the start command: none left means that the service is gone.
+    Own,
+    /// The start command only asked a supervisor, so that having none proves nothing.
+    Elsewhere,
+}
+
+impl Default for CommandOptions {
+    fn default() -> Self {
+        Self {
+            start_timeout: Duration::from_secs(60),
+            stop_timeout: Duration::from_secs(30),
+            restarts: 3,
+            processes: Processes::Own,
+            writers: Vec::new(),
+        }
+    }
+}
+
+/// Another service that writes to the same data: a worker, a scheduler.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// For messages.
+    pub name: String,
+    /// Start command, run in the release's folder after the service was started.
+    pub start: Vec<String>,
+    /// Stop command, run before the service is stopped.
+    pub stop: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    release: String,
+    ever: bool,
+    missing: u32,
+    living: BTreeMap<(i32, u64), Vec<String>>,
+    vanished: BTreeMap<Vec<String>, u32>,
+}
+
+impl CommandManager {
+    /// A service named `service` (`<service>/<environment>`), with its start and stop commands (program and
+    /// arguments, run in the release's folder) and a folder for the output of the last start.
+    #[must_use]
+    pub fn new(
+        service: impl Into<String>,
+        start: Vec<String>,
+        stop: Vec<String>,
+        state: PathBuf,
+        options: CommandOptions,
+    ) -> Self {
+        Self {
+            service: service.into(),
+            start,
+            stop,
+            state,
+            options,
+            seen: Mutex::new(Seen::default()),
+        }
+    }
+
+    fn processes(&self) -> Vec<Marked> {
+        process::marked(SERVICE_VAR, &self.service)
+    }
+
+    fn launch<'a>(
+        &self,
+        argv: &'a [String],
+        folder: &'a Path,
+        env: Vec<(String, String)>,
+        output: &'a Path,
+    ) -> Launch<'a> {
+        Launch {
+            argv,
+            folder,
+            env,
+            output,
+            timeout: self.options.start_timeout,
+        }
+    }
+
+    fn output(&self, name: &str) -> Result<PathBuf, Error> {
+        std::fs::create_dir_all(&self.state).map_err(|e| {
+            Error::new("create", self.state.display().to_string(), ErrorKind::Io).with_source(e)
+        })?;
+        Ok(self.state.join(format!("{name}.log")))
+    }
+
+    fn look(&self, release: &Release, folder: &Path) -> Option<String> {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let mine: Vec<Marked> = self
+            .processes()
+            .into_iter()
+            .filter(|p| p.vars.get(RELEASE_VAR) == Some(&release.id))
+            .collect();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.release != release.id {
+            *seen = Seen {
+                release: release.id.clone(),
+                ..Seen::default()
+            };
+        }
+        seen.missing = if mine.is_empty() { seen.missing + 1 } else { 0 };
+        seen.ever |= !mine.is_empty();
+        let own: BTreeMap<(i32, u64), Vec<String>> = mine
+            .iter()
+            .filter(|p| process::runs_from(p, &folder))
+            .map(|p| ((p.pid, p.started), p.argv.clone()))
+            .collect();
+        let gone: Vec<Vec<String>> = seen
+            .living
+            .iter()
+            .filter(|(id, _)| !own.contains_key(*id))
+            .map(|(_, argv)| argv.clone())
+            .collect();
+        for argv in gone {
+            *seen.vanished.entry(argv).or_default() += 1;
+        }
+        seen.living = own;
+        let limit = self.options.restarts;
+        let loops = seen.vanished.values().max().copied().unwrap_or_default();
+        if seen.ever && seen.missing >= 2 {
+            return Some(format!("the process of {} is gone", release.label));
+        }
+        (limit > 0 && loops >= limit).then(|| {
+            format!(
+                "the process of {} ended and was started again {loops} times",
+                release.label
+            )
+        })
+    }
+}
+
+#[async_trait]
+impl ServiceManager for CommandManager {
+    async fn start(&self, release: &Release, folder: &Path, run: &Run) -> Result<(), Error> {
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            // Started and gone before the first look is gone, too.
+            *seen = Seen {
+                release: release.id.clone(),
+                ever: self.options.processes == Processes::Own,
+                ..Seen::default()
+            };
+        }
+        let env = vec![
+            (SERVICE_VAR.to_owned(), self.service.clone()),
+            (RELEASE_VAR.to_owned(), release.id.clone()),
+        ];
+        let output = self.output("start")?;
+        process::launch(self.launch(&self.start, folder, env.clone(), &output), run).await?;
+        for writer in &self.options.writers {
+            let output = self.output(&format!("start-{}", writer.name))?;
+            process::launch(
+                self.launch(&writer.start, folder, env.clone(), &output),
+                run,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, folder: &Path, run: &Run) -> Result<(), Error> {
+        if folder.exists() {
+            for writer in &self.options.writers {
+                let output = self.output(&format!("stop-{}", writer.name))?;
+                process::launch(self.launch(&writer.stop, folder, Vec::new(), &output), run)
+                    .await?;
+            }
+            let output = self.output("stop")?;
+            process::launch(self.launch(&self.stop, folder, Vec::new(), &output), run).await?;
+        }
+        if process::wait_until(self.options.stop_timeout, || self.processes().is_empty()).await {
+            return Ok(());
+        }
+        let left = self.processes();
+        for p in &left {
+            process::signal(p.pid, p.started, Signal::KILL);
+        }
+        if process::wait_until(self.options.stop_timeout, || self.processes().is_empty()).await {
+            return Ok(());
+        }
+        let pids: BTreeSet<i32> = self.processes().iter().map(|p| p.pid).collect();
+        Err(Error::new("stop", &self.service, ErrorKind::State)
+            .because(format!("still running: {pids:?}")))
+    }
+
+    async fn hopeless(&self, release: &Release, folder: &Path) -> Option<String> {
+        self.look(release, folder)
+    }
+}

@@ -1,0 +1,34 @@
+//! How the processes of a release are started and stopped on one host.
+
+mod command;
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use async_trait::async_trait;
+
+pub use command::{CommandManager, CommandOptions, Processes, Writer};
+
+use crate::run::Run;
+use crate::{Error, Release};
+
+/// Starts and stops a service whose files a backend has put in place.
+///
+/// Both methods are idempotent by state and bound their own time.
+#[async_trait]
+pub trait ServiceManager: Debug + Send + Sync {
+    /// Makes it so that the release in `folder` runs: the service and everything that writes with it.
+    ///
+    /// # Errors
+    /// [`Command`](crate::ErrorKind::Command).
+    async fn start(&self, release: &Release, folder: &Path, run: &Run) -> Result<(), Error>;
+
+    /// Makes it so that nothing of the service runs.
+    ///
+    /// # Errors
+    /// [`Command`](crate::ErrorKind::Command), or [`State`](crate::ErrorKind::State) when something is left.
+    async fn stop(&self, folder: &Path, run: &Run) -> Result<(), Error>;
+
+    /// Evidence that waiting for `release` is pointless.
+    async fn hopeless(&self, release: &Release, folder: &Path) -> Option<String>;
+}
