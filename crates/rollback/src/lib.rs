@@ -28,7 +28,7 @@ pub use journal::{Ending, Event, Journal, Record, Story};
 pub use observer::{NoObserver, Observer};
 pub use plan::{Class, RollbackPlan};
 pub use release::{Observed, Release, Running};
-pub use run::{Child, ChildLedger, Run, Tag};
+pub use run::{Child, Ledger, Run, Statement, Tag};
 #[cfg(feature = "mock")]
 pub use verifier::MockVerifier;
 pub use verifier::{Judgement, Phase, Verdict, Verifier};

@@ -260,7 +260,7 @@ pub async fn launch(what: Launch<'_>, run: &Run) -> Result<(), Error> {
         started,
     };
     let guard = KillOnDrop(Some(record));
-    run.children.child(record, &name).await?;
+    run.ledger.child(record, &name).await?;
     if let Some(mut gate) = child.stdin.take() {
         gate.write_all(b"go\n").await.map_err(fail)?;
     }

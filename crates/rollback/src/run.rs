@@ -44,9 +44,30 @@ pub struct Child {
     pub started: u64,
 }
 
-/// Where children are written down before they may run.
+/// One statement of a migration that runs outside a transaction, so that the server undoes nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The migration's version.
+    pub version: String,
+    /// Position in the file, from 0.
+    pub index: usize,
+    /// How many statements the file has.
+    pub total: usize,
+    /// The statement, shortened.
+    pub text: String,
+    /// Whether it is about to be sent or was acknowledged.
+    pub acknowledged: bool,
+}
+
+/// Where an act writes down what must be found again if the run dies in the middle of it.
 #[async_trait]
-pub trait ChildLedger: Debug + Send + Sync {
+pub trait Ledger: Debug + Send + Sync {
+    /// Makes a statement outside a transaction durable, before it is sent and after it was acknowledged.
+    ///
+    /// # Errors
+    /// As [`child`](Self::child); the statement is then not sent.
+    async fn statement(&self, statement: Statement) -> Result<(), Error>;
+
     /// Makes the child durable; it does not run its command before this returns `Ok`.
     ///
     /// # Errors
@@ -59,8 +80,8 @@ pub trait ChildLedger: Debug + Send + Sync {
 pub struct Run {
     /// Marks everything the act starts.
     pub tag: Tag,
-    /// Told of every child before it runs.
-    pub children: Arc<dyn ChildLedger>,
+    /// Told of every child and every lone statement before it runs.
+    pub ledger: Arc<dyn Ledger>,
 }
 
 impl Run {
@@ -72,7 +93,7 @@ impl Run {
                 deployment: "unrecorded".into(),
                 epoch: 0,
             },
-            children: Arc::new(Forgetful),
+            ledger: Arc::new(Forgetful),
         }
     }
 }
@@ -81,8 +102,12 @@ impl Run {
 struct Forgetful;
 
 #[async_trait]
-impl ChildLedger for Forgetful {
+impl Ledger for Forgetful {
     async fn child(&self, _: Child, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn statement(&self, _: Statement) -> Result<(), Error> {
         Ok(())
     }
 }

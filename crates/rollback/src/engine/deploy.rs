@@ -189,19 +189,14 @@ pub(super) async fn finish_halt(flight: &Flight<'_>, halt: Halt) -> Result<(), E
             code,
             reasons,
             ending,
-        } => {
-            match flight
-                .end(ending, &code, reasons.clone(), Writing::BestEffort)
-                .await
-            {
-                Ok(()) => Ok(()),
-                Err(Halt::Fenced(e)) => Err(e),
-                Err(Halt::Because { .. }) => {
-                    Err(Error::new("end", &flight.deployment, ErrorKind::Journal)
-                        .because(reasons.join("; ")))
-                }
+        } => match flight.end(ending, &code, reasons.clone(), Required).await {
+            Ok(()) => Ok(()),
+            Err(Halt::Fenced(e)) => Err(e),
+            Err(Halt::Because { .. }) => {
+                Err(Error::new("end", &flight.deployment, ErrorKind::Journal)
+                    .because(reasons.join("; ")))
             }
-        }
+        },
     }
 }
 

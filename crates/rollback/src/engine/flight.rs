@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Engine, Stop};
 use crate::journal::{Act, Ending, Event, Lease, Outcome, Record};
-use crate::run::{Child, ChildLedger, Run, Tag};
+use crate::run::{Child, Ledger, Run, Statement, Tag};
 use crate::verifier::{Judgement, Phase, Verdict};
 use crate::{Error, ErrorKind, Release};
 
@@ -58,6 +58,7 @@ pub(super) struct Flight<'a> {
     pub(super) engine: &'a Engine,
     pub(super) deployment: String,
     pub(super) lease: Lease,
+    ended: OnceLock<(Ending, String, Vec<String>)>,
 }
 
 impl<'a> Flight<'a> {
@@ -66,7 +67,13 @@ impl<'a> Flight<'a> {
             engine,
             deployment,
             lease,
+            ended: OnceLock::new(),
         }
+    }
+
+    /// How it ended, also when that could not be written down any more.
+    pub(super) fn ended(&self) -> Option<&(Ending, String, Vec<String>)> {
+        self.ended.get()
     }
 
     pub(super) fn run(&self) -> Run {
@@ -75,7 +82,7 @@ impl<'a> Flight<'a> {
                 deployment: self.deployment.clone(),
                 epoch: self.lease.epoch,
             },
-            children: Arc::new(Ledger {
+            ledger: Arc::new(JournalLedger {
                 engine: self.engine.clone(),
                 deployment: self.deployment.clone(),
                 lease: self.lease.clone(),
@@ -222,6 +229,7 @@ impl<'a> Flight<'a> {
         reasons: Vec<String>,
         writing: Writing,
     ) -> Result<(), Halt> {
+        let _ = self.ended.set((ending, code.to_owned(), reasons.clone()));
         let event = Event::Ended {
             ending,
             reason_code: code.to_owned(),
@@ -270,32 +278,42 @@ const fn code_of(act: &Act) -> &'static str {
 }
 
 #[derive(Debug)]
-struct Ledger {
+struct JournalLedger {
     engine: Engine,
     deployment: String,
     lease: Lease,
 }
 
-#[async_trait]
-impl ChildLedger for Ledger {
-    async fn child(&self, child: Child, what: &str) -> Result<(), Error> {
-        let event = Event::Child {
-            child,
-            what: what.to_owned(),
-        };
+impl JournalLedger {
+    async fn write(&self, event: Event) -> Result<(), Error> {
         match self
             .engine
             .journal
             .append(&self.lease, &self.deployment, event)
             .await
         {
-            Ok(_) => Ok(()),
+            Ok(record) => {
+                self.engine.observer.record(&record);
+                Ok(())
+            }
             Err(e) if e.kind() == ErrorKind::Fenced => Err(e),
-            // The way back must not stop because the disk is full.
+            // The way back must not stop because the disk is full, and the act's own intent is durable.
             Err(e) => {
                 self.engine.observer.warning(&e.chain());
                 Ok(())
             }
         }
+    }
+}
+
+#[async_trait]
+impl Ledger for JournalLedger {
+    async fn child(&self, child: Child, what: &str) -> Result<(), Error> {
+        let what = what.to_owned();
+        self.write(Event::Child { child, what }).await
+    }
+
+    async fn statement(&self, statement: Statement) -> Result<(), Error> {
+        self.write(Event::Statement { statement }).await
     }
 }

@@ -219,13 +219,18 @@ impl Engine {
             self.observer.warning(&e.chain());
         }
         let records = self.journal.replay(Some(deployment)).await?;
-        Story::of(&records).ok_or_else(|| {
+        let mut story = Story::of(&records).ok_or_else(|| {
             Error::new(
                 "read back",
                 format!("deployment {deployment}"),
                 ErrorKind::Journal,
             )
-        })
+        })?;
+        if story.ended.is_none() {
+            // The disk was full on the way back: what is known is told all the same.
+            story.ended = flight.ended().cloned();
+        }
+        Ok(story)
     }
 
     fn watch(&self, deployment: String, lease: Lease) -> tokio::task::JoinHandle<()> {

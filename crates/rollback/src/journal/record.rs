@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Owner;
 use crate::Release;
 use crate::plan::RollbackPlan;
-use crate::run::Child;
+use crate::run::{Child, Statement};
 use crate::verifier::{Judgement, Phase};
 
 /// One line of the journal.
@@ -193,6 +193,11 @@ pub enum Event {
         child: Child,
         /// Its program's name, never its arguments.
         what: String,
+    },
+    /// A statement outside a transaction is about to be sent, or was acknowledged.
+    Statement {
+        /// Which.
+        statement: Statement,
     },
     /// A gate answered.
     Judged {

@@ -216,7 +216,7 @@ impl Story {
                     self.undo_reason = Some((reason_code.clone(), reasons.clone()));
                 }
             }
-            Event::UndoFailed { .. } => {}
+            Event::UndoFailed { .. } | Event::Statement { .. } => {}
             Event::AbortRequested { .. } => self.abort_requested = true,
             Event::Ended {
                 ending,
