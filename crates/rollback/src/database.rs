@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Assessment;
+use crate::plan::{Assessment, Reason};
 use crate::run::{Run, Tag};
 use crate::{Error, Release};
 
@@ -86,6 +86,12 @@ pub trait Database: Debug + Send + Sync {
     /// Any; the deployment then does not change anything.
     async fn back_up(&self, purpose: BackupPurpose, run: &Run) -> Result<BackupRecord, Error>;
 
+    /// The newest verified backup, if it is fresh enough for a deployment without migrations.
+    ///
+    /// # Errors
+    /// Why there is none: none at all, stale, not verified, failed, unreachable.
+    async fn fresh_backup(&self) -> Result<BackupRecord, Reason>;
+
     /// Makes it so that migration `version` of `owner` is applied.
     ///
     /// # Errors
@@ -142,6 +148,9 @@ macro_rules! forward_database {
                 run: &Run,
             ) -> Result<BackupRecord, Error> {
                 (**self).back_up(purpose, run).await
+            }
+            async fn fresh_backup(&self) -> Result<BackupRecord, Reason> {
+                (**self).fresh_backup().await
             }
             async fn up(&self, owner: &Release, version: &str, run: &Run) -> Result<(), Error> {
                 (**self).up(owner, version, run).await

@@ -89,6 +89,8 @@ pub struct Assessment {
     pub pending: Vec<PendingMigration>,
     /// What forbids the deployment whatever the plan, each with a code.
     pub blockers: Vec<Reason>,
+    /// Versions that are applied and that this release does not know. Fine when a failed release left them behind.
+    pub unknown: Vec<String>,
     /// What people should know, one line each.
     pub findings: Vec<String>,
     /// Why the old release may refuse to start with a newer history, or `None` when it is known not to look.
@@ -125,6 +127,8 @@ pub struct Consent {
     pub restore: Option<String>,
     /// The reason for which having no way back is accepted.
     pub forward_only: Option<String>,
+    /// The reason for which migrations that block a large table are accepted: blockers with the code `hazard`.
+    pub hazards: Option<String>,
     /// The longest planned downtime that is allowed, in seconds.
     pub downtime_seconds: f64,
     /// How long this service was away when it was last restarted, in seconds, if that was measured.
@@ -146,6 +150,9 @@ pub struct Decision {
 #[must_use]
 pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
     let mut blocked = assessment.blockers.clone();
+    if consent.hazards.is_some() {
+        blocked.retain(|reason| reason.code != "hazard");
+    }
     let pending = &assessment.pending;
     let not_additive: Vec<_> = pending
         .iter()

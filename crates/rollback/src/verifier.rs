@@ -80,6 +80,12 @@ pub trait Verifier: Debug + Send + Sync {
     /// Judges `phase`; `expected` is the release whose answers count, if one is expected. An answer is never an
     /// error. Always ends by itself; cancel safe.
     async fn verify(&self, phase: Phase, expected: Option<Release>) -> Judgement;
+
+    /// Whether anything is asked in `phase` at all; a phase that asks nothing is not shown as a step that passed.
+    fn asks(&self, phase: Phase) -> bool {
+        let _ = phase;
+        true
+    }
 }
 
 macro_rules! forward_verifier {
@@ -89,6 +95,9 @@ macro_rules! forward_verifier {
         impl<T: Verifier + ?Sized> Verifier for $pointer<T> {
             async fn verify(&self, phase: Phase, expected: Option<Release>) -> Judgement {
                 (**self).verify(phase, expected).await
+            }
+            fn asks(&self, phase: Phase) -> bool {
+                (**self).asks(phase)
             }
         }
     };

@@ -27,11 +27,7 @@ impl Engine {
             Ok(lease) => lease,
             Err(holder) => return Ok(Answer::LeaseHeld(holder)),
         };
-        let open = self
-            .stories()
-            .await?
-            .pop()
-            .and_then(|story| blocks_a_deploy(&story));
+        let open = Story::open(&self.stories().await?).and_then(blocks_a_deploy);
         let survey = match self.survey(request).await {
             Ok(survey) => survey,
             Err(e) => {
@@ -93,15 +89,18 @@ async fn before_arming(
     request: &Request,
     survey: &Survey,
 ) -> Result<(), Halt> {
-    flight
-        .step("pre_gate", Required, async {
-            let judgement = flight.judge(Phase::Pre, None, Required).await?;
-            match (judgement.verdict, &request.waive_pre_gate) {
-                (Verdict::Pass, _) | (_, Some(_)) => Ok(()),
-                _ => Err(halt_of(&judgement, "pre_gate")),
-            }
-        })
-        .await?;
+    // The gate before judges the release that runs; the first deployment has none.
+    if survey.previous.is_some() && flight.engine.verifier.asks(Phase::Pre) {
+        flight
+            .step("pre_gate", Required, async {
+                let judgement = flight.judge(Phase::Pre, None, Required).await?;
+                match (judgement.verdict, &request.waive_pre_gate) {
+                    (Verdict::Pass, _) | (_, Some(_)) => Ok(()),
+                    _ => Err(halt_of(&judgement, "pre_gate")),
+                }
+            })
+            .await?;
+    }
     flight
         .step("prepare", Required, async {
             let run = flight.run();
@@ -290,6 +289,9 @@ impl Flight<'_> {
             ("smoke", Phase::Smoke),
             ("observe", Phase::Observe),
         ] {
+            if !self.engine.verifier.asks(phase) {
+                continue;
+            }
             self.step(step, Required, async {
                 let judgement = self.judge(phase, Some(release), Required).await?;
                 match judgement.verdict {

@@ -272,7 +272,9 @@ impl Engine {
             Ok(lease) => lease,
             Err(holder) => return Ok(Answer::LeaseHeld(holder)),
         };
-        let open = self.stories().await?.pop().filter(|story| !story.is_over());
+        let open = Story::open(&self.stories().await?)
+            .filter(|story| !story.is_over())
+            .cloned();
         let survey = match self.survey_return(to, request).await {
             Ok(survey) => survey,
             Err(e) => {

@@ -39,6 +39,8 @@ pub struct Policy {
     pub deadline: Duration,
     /// How long ending what an older epoch left behind may take. Default 30 s.
     pub end_timeout: Duration,
+    /// Whether releases without migrations also need a fresh verified backup.
+    pub backup_need: BackupNeed,
     /// How many releases that were good are kept besides the ones somebody may return to. Default 5.
     pub keep: usize,
 }
@@ -53,9 +55,19 @@ impl Policy {
             abort_poll: Duration::from_millis(250),
             deadline: Duration::from_secs(3600),
             end_timeout: Duration::from_secs(30),
+            backup_need: BackupNeed::WithMigrations,
             keep: 5,
         }
     }
+}
+
+/// When a deployment needs a verified backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackupNeed {
+    /// Only with pending migrations, and then a new one.
+    WithMigrations,
+    /// Always; without migrations the newest one counts if it is fresh.
+    Always,
 }
 
 /// What somebody asks for.
@@ -175,20 +187,15 @@ impl Engine {
         let Some(holder) = self.journal.holder().await? else {
             return Ok(None);
         };
-        let Some(open) = self
-            .stories()
-            .await?
-            .into_iter()
-            .rev()
-            .find(|s| !s.is_over())
-        else {
+        let stories = self.stories().await?;
+        let Some(open) = Story::open(&stories).filter(|story| !story.is_over()) else {
             return Ok(None);
         };
         let event = Event::AbortRequested {
             by: self.owner.clone(),
         };
         self.journal.request(&open.deployment, event).await?;
-        Ok(Some((open.deployment, holder)))
+        Ok(Some((open.deployment.clone(), holder)))
     }
 
     async fn lease(&self) -> Result<Result<Lease, Holder>, Error> {

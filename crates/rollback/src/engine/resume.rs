@@ -30,20 +30,15 @@ impl Engine {
             return Ok(Answer::LeaseHeld(holder));
         }
         let stories = self.stories().await?;
-        let Some(story) = stories.last() else {
-            return Ok(Answer::Nothing(
-                "there is no deployment in the journal".into(),
-            ));
+        let Some(story) = Story::open(&stories) else {
+            return Ok(Answer::Nothing(match stories.last() {
+                Some(last) => format!(
+                    "nothing to finish: the last deployment {} is over",
+                    last.deployment
+                ),
+                None => "there is no deployment in the journal".into(),
+            }));
         };
-        match &story.ended {
-            Some((Ending::NeedsHuman, _, _)) | None => {}
-            Some((ending, _, _)) => {
-                return Ok(Answer::Nothing(format!(
-                    "deployment {} is over: {ending}",
-                    story.deployment
-                )));
-            }
-        }
         let lease = match self.lease().await? {
             Ok(lease) => lease,
             Err(holder) => return Ok(Answer::LeaseHeld(holder)),

@@ -1,5 +1,5 @@
-use super::{Engine, Request};
-use crate::journal::Story;
+use super::{BackupNeed, Engine, Request};
+use crate::journal::{Act, Ending, Story};
 use crate::plan::{self, Assessment, Decision, Reason};
 use crate::{Error, Observed, Release, SchemaState};
 
@@ -41,6 +41,25 @@ impl Engine {
             Some((a, s)) => (a, Some(s)),
             None => (Assessment::default(), None),
         };
+        let left_behind = self.left_behind().await?;
+        for version in std::mem::take(&mut assessment.unknown) {
+            match left_behind.iter().find(|(v, _)| *v == version) {
+                Some((_, owner)) => assessment.findings.push(format!(
+                    "migration {version} was left behind by the failed release {owner}"
+                )),
+                None => assessment.blockers.push(Reason::new(
+                    "history_diverged",
+                    format!("migration {version} is applied, but {release} does not know it"),
+                )),
+            }
+        }
+        if assessment.pending.is_empty()
+            && self.policy.backup_need == BackupNeed::Always
+            && let Some(database) = &self.database
+            && let Err(reason) = database.fresh_backup().await
+        {
+            assessment.blockers.push(reason);
+        }
         let previous = observed.previous();
         match &previous {
             Some(previous) => {
@@ -53,7 +72,7 @@ impl Engine {
             }
             None => assessment
                 .findings
-                .push("nothing runs yet: a failure can only stop the new release".to_owned()),
+                .push("nothing runs yet: there is nothing to judge before, and a failure can only stop the new release".to_owned()),
         }
         let mut consent = request.consent.clone();
         if consent.restart_seconds.is_none() {
@@ -68,6 +87,25 @@ impl Engine {
             schema,
             decision,
         })
+    }
+
+    /// Migrations of releases that failed and whose plan left the schema as it was.
+    async fn left_behind(&self) -> Result<Vec<(String, Release)>, Error> {
+        let mut left = Vec::new();
+        for story in self.stories().await? {
+            if !matches!(
+                story.ended,
+                Some((Ending::RolledBack | Ending::NeedsHuman, _, _))
+            ) {
+                continue;
+            }
+            for (act, _, _) in story.acts {
+                if let Act::Migrate { version, owner } = act {
+                    left.push((version, owner));
+                }
+            }
+        }
+        Ok(left)
     }
 
     /// How long the last committed deployment took from the start of the activation to a healthy release.

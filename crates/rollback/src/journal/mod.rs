@@ -1,6 +1,7 @@
 //! The append-only record of intents and outcomes, and the lease that says who may write it.
 
 mod lease;
+mod none;
 mod record;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -10,6 +11,7 @@ mod store;
 mod story;
 
 pub use lease::{Acquired, Holder, Lease, Owner};
+pub use none::NoJournal;
 pub use record::{Act, Ending, Event, Kind, Outcome, Record};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteJournal;

@@ -132,6 +132,20 @@ impl Story {
             .collect()
     }
 
+    /// The deployment that has to be finished or looked at before another may begin: the newest one that was
+    /// interrupted or declared, unless a later one ended verified. One that was only blocked hides nothing.
+    #[must_use]
+    pub fn open(stories: &[Self]) -> Option<&Self> {
+        for story in stories.iter().rev() {
+            match &story.ended {
+                None | Some((Ending::NeedsHuman, _, _)) => return Some(story),
+                Some((Ending::Committed | Ending::RolledBack, _, _)) => return None,
+                Some((Ending::Blocked | Ending::Inconclusive, _, _)) => {}
+            }
+        }
+        None
+    }
+
     fn read(&mut self, record: &Record) {
         match &record.event {
             Event::Begun { .. } => {}

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::plan::{Assessment, PendingMigration};
+use crate::plan::{Assessment, PendingMigration, Reason};
 use crate::{
     BackupPurpose, BackupRecord, Database, Error, ErrorKind, Release, Resolution, Run, SchemaState,
     Tag,
@@ -129,6 +129,17 @@ impl Database for FakeDatabase {
             level: "content".into(),
             restore_seconds: None,
         })
+    }
+
+    async fn fresh_backup(&self) -> Result<BackupRecord, Reason> {
+        if self.state().calls.iter().any(|c| c == "backup") {
+            return Ok(BackupRecord {
+                id: "backup-1".into(),
+                level: "content".into(),
+                restore_seconds: None,
+            });
+        }
+        Err(Reason::new("backup_none", "there is no backup"))
     }
 
     async fn up(&self, _: &Release, version: &str, _: &Run) -> Result<(), Error> {

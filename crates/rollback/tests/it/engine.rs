@@ -203,8 +203,10 @@ async fn a_rollback_that_is_not_verified_is_a_failure_for_people() {
     );
     assert_eq!(story.undo_attempts, 2, "two attempts, then hands off");
     let before = bench.calls().len();
-    let blocked = bench.deploy("v3").await;
-    assert_eq!(Bench::ending(&blocked), (Ending::Blocked, "needs_human"));
+    for _ in 0..2 {
+        let blocked = bench.deploy("v3").await;
+        assert_eq!(Bench::ending(&blocked), (Ending::Blocked, "needs_human"));
+    }
     assert_eq!(bench.calls().len(), before, "nothing is touched any more");
 }
 
@@ -581,11 +583,16 @@ async fn an_unfinished_deployment_has_to_be_finished_first() {
     running.abort();
     let _ = running.await;
     bench.journal.holder_died();
-    let story = bench.deploy("v3").await;
-    assert_eq!(
-        Bench::ending(&story),
-        (Ending::Blocked, "unfinished_deployment")
-    );
+    for _ in 0..2 {
+        // Being blocked once must not hide it the second time.
+        let story = bench.deploy("v3").await;
+        assert_eq!(
+            Bench::ending(&story),
+            (Ending::Blocked, "unfinished_deployment")
+        );
+    }
+    let answer = bench.engine().resume(Direction::Decide).await.unwrap();
+    assert!(matches!(answer, Answer::Ended(story) if story.release.id == "v2"));
 }
 
 #[tokio::test]

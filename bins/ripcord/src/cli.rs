@@ -1,0 +1,247 @@
+//! The command line, which is a contract.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::parse_duration;
+
+const AFTER: &str = "\
+Exit codes:
+  0  done (committed)
+  1  the deployment failed and went back; the previous release is verified healthy
+  2  usage or configuration; nothing was touched
+  3  blocked: a gate said no, nothing changed
+  4  a person is needed: going back failed, or the state could not be verified
+  5  inconclusive: it could not be decided; nothing more happens by itself
+  6  another deployment holds the lease";
+
+/// A deploy that knows its way back before it starts.
+#[derive(Debug, Parser)]
+#[command(name = "ripcord", version, after_help = AFTER, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        default_value = "ripcord.toml",
+        env = "RIPCORD_CONFIG",
+        value_name = "FILE"
+    )]
+    pub config: PathBuf,
+    /// The environment: which [environment.NAME] is laid over the file, and whose lease and journal are used.
+    #[arg(
+        long,
+        global = true,
+        default_value = "production",
+        env = "RIPCORD_ENV",
+        value_name = "NAME"
+    )]
+    pub env: String,
+    /// Print the result as one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a gate now (pre, post, smoke, observe, undo; default: every check once).
+    Check {
+        /// The gate.
+        gate: Option<String>,
+    },
+    /// Show everything `deploy` would do; changes nothing.
+    Plan {
+        /// The release.
+        release: String,
+        /// What the operator allows.
+        #[command(flatten)]
+        consent: ConsentArgs,
+    },
+    /// The guarded deployment: goes forward to the release, or back by itself.
+    Deploy {
+        /// The release.
+        release: String,
+        /// What the operator allows.
+        #[command(flatten)]
+        consent: ConsentArgs,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Deploy although the pre gate fails: the release mends what fails. The reason is recorded.
+        #[arg(long, value_name = "REASON")]
+        hotfix: Option<String>,
+        /// Show what would be done and stop, like `plan`.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Go back by hand to the previous good release, or to a named one, with the same verification.
+    Rollback {
+        /// The release to return to; default: the newest good one on record other than the current.
+        #[arg(long, value_name = "RELEASE")]
+        to: Option<String>,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Also take back the migrations that the release cannot live with. The reason is recorded.
+        #[arg(long, value_name = "REASON")]
+        revert_schema: Option<String>,
+        /// Show what would be done and stop.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Finish an interrupted run: end what it left, look at the world, go forward or back.
+    Resume {
+        /// Show where the interrupted run stopped and what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Stop a running deployment, or an interrupted one, and go back.
+    Abort {
+        /// Show what would be stopped.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// What runs, who deploys, and how the last deployment ended.
+    Status,
+    /// All deployments on record, newest first.
+    History {
+        /// How many.
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: usize,
+    },
+    /// Migrations: lint, status, run, revert.
+    #[command(subcommand)]
+    Migration(MigrationCommand),
+    /// Backups: create, list, verify, restore, gate.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Notifications.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
+}
+
+/// What an operator may allow.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConsentArgs {
+    /// Allow a plan whose way back is restoring the backup, which loses what is written after it.
+    #[arg(long, value_name = "REASON")]
+    pub allow_restore: Option<String>,
+    /// Allow a deployment that has no way back.
+    #[arg(long, value_name = "REASON")]
+    pub accept_forward_only: Option<String>,
+    /// Allow migrations that block a large table.
+    #[arg(long, value_name = "REASON")]
+    pub accept_hazards: Option<String>,
+    /// The longest planned downtime for this run, instead of [deploy] max_downtime.
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub max_downtime: Option<Duration>,
+}
+
+/// `ripcord migration …`.
+#[derive(Debug, Subcommand)]
+pub enum MigrationCommand {
+    /// Say what migrations lock, rewrite, lose and break; reads files only.
+    Lint {
+        /// Folders or files; default: the migrations of the current release.
+        paths: Vec<PathBuf>,
+        /// The migrations of this release.
+        #[arg(long, value_name = "RELEASE", conflicts_with = "paths")]
+        release: Option<String>,
+    },
+    /// Which are applied, pending, edited, missing or half applied.
+    Status {
+        /// The release whose migrations are meant; default: the current one.
+        #[arg(long, value_name = "RELEASE")]
+        release: Option<String>,
+    },
+    /// Apply pending migrations, one by one, and say exactly what was applied.
+    Run {
+        /// The release whose migrations are meant; default: the current one.
+        #[arg(long, value_name = "RELEASE")]
+        release: Option<String>,
+        /// Stop after this version.
+        #[arg(long, value_name = "VERSION")]
+        to: Option<String>,
+        /// Show what would run, with its SQL.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Take migrations back down to a named version, which stays applied.
+    Revert {
+        /// The release whose migrations are meant; default: the current one.
+        #[arg(long, value_name = "RELEASE")]
+        release: Option<String>,
+        /// The version that is the newest afterwards; `none` for an empty history.
+        #[arg(long, value_name = "VERSION")]
+        to: String,
+        /// Show what would run, with its SQL.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// `ripcord backup …`.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Make a backup and prove that it restores.
+    Create {
+        /// How far it is verified: stored, structure, restored, counts, content; default: [backup] min_level.
+        #[arg(long, value_name = "LEVEL")]
+        level: Option<String>,
+        /// Show what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// All published backups, newest first.
+    List,
+    /// Verify a backup again.
+    Verify {
+        /// Its id.
+        id: String,
+        /// How far; default: [backup] min_level.
+        #[arg(long, value_name = "LEVEL")]
+        level: Option<String>,
+    },
+    /// Restore a backup into a new database beside the live one; with --switch make it the live one.
+    Restore {
+        /// Its id.
+        id: String,
+        /// The new database's name; default: chosen from the backup's id.
+        #[arg(long, value_name = "NAME")]
+        into: Option<String>,
+        /// Switch by rename: the live database is kept under a dated name. Loses what was written since the backup.
+        #[arg(long)]
+        switch: bool,
+        /// Show what would be done and what would be lost.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Is there a verified backup that is fresh enough?
+    Gate {
+        /// How old it may be; default: [backup] max_age.
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        max_age: Option<Duration>,
+        /// How far it has to be verified; default: [backup] min_level.
+        #[arg(long, value_name = "LEVEL")]
+        min_level: Option<String>,
+    },
+}
+
+/// `ripcord notify …`.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a message marked as a test to every destination, or to one.
+    Test {
+        /// Only this one.
+        name: Option<String>,
+        /// Show what would be sent where.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}

@@ -1,0 +1,150 @@
+//! One file per command. Each returns how it ended; what it found goes through [`Output`](crate::output::Output).
+
+mod backup;
+mod check;
+mod deploy;
+mod history;
+mod migration;
+mod notify;
+mod plan;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ripcord_conninfo::{Surroundings, System};
+use ripcord_rollback::journal::SqliteJournal;
+
+use crate::cli::{Cli, Command};
+use crate::config::{self, Sources};
+use crate::exit::Exit;
+use crate::output::{Ci, Mask, Output};
+use crate::wiring::Wiring;
+
+/// How long undelivered messages may keep a finished command waiting.
+const DELIVERY_BUDGET: Duration = Duration::from_secs(5);
+
+/// Runs a command from its arguments to its exit code.
+pub async fn run(cli: Cli) -> Exit {
+    let ci = Ci {
+        github: System.var("GITHUB_ACTIONS").is_some_and(|v| v == "true"),
+        summary: System.var("GITHUB_STEP_SUMMARY").map(Into::into),
+    };
+    let wiring = match load(&cli.config, &cli.env, &ci) {
+        Ok(wiring) => wiring,
+        Err(error) => {
+            Output::new(Mask::default(), &ci).error(&crate::report::chain(error.as_ref()));
+            return Exit::Usage;
+        }
+    };
+    for warning in &wiring.config.warnings {
+        wiring.output.warn(warning);
+    }
+    let json = cli.json;
+    let done = match cli.command {
+        Command::Check { gate } => check::run(&wiring, gate.as_deref(), json).await,
+        Command::Plan { release, consent } => plan::run(&wiring, &release, &consent, json).await,
+        Command::Deploy {
+            release,
+            consent,
+            dry_run: true,
+            ..
+        } => plan::run(&wiring, &release, &consent, json).await,
+        Command::Deploy {
+            release,
+            consent,
+            reason,
+            hotfix,
+            dry_run: false,
+        } => {
+            deploy::deploy(
+                &wiring,
+                deploy::Wish {
+                    release,
+                    consent,
+                    reason,
+                    hotfix,
+                },
+                json,
+            )
+            .await
+        }
+        Command::Rollback {
+            to,
+            reason,
+            revert_schema,
+            dry_run,
+        } => {
+            let wish = deploy::Back {
+                to,
+                reason,
+                revert_schema,
+            };
+            if dry_run {
+                plan::rollback(&wiring, &wish, json).await
+            } else {
+                deploy::rollback(&wiring, &wish, json).await
+            }
+        }
+        Command::Resume { dry_run: true } | Command::Abort { dry_run: true } => {
+            history::pending(&wiring, json).await
+        }
+        Command::Resume { dry_run: false } => deploy::resume(&wiring, json).await,
+        Command::Abort { dry_run: false } => deploy::abort(&wiring, json).await,
+        Command::Status => history::status(&wiring, json).await,
+        Command::History { limit } => history::history(&wiring, limit, json).await,
+        Command::Migration(command) => migration::run(&wiring, command, json).await,
+        Command::Backup(command) => backup::run(&wiring, command, json).await,
+        Command::Notify(command) => notify::run(&wiring, command, json).await,
+    };
+    done.unwrap_or_else(|error| {
+        wiring.output.error(&told(error.as_ref()));
+        exit_of(&error)
+    })
+}
+
+fn load(file: &Path, environment: &str, ci: &Ci) -> Result<Wiring> {
+    let bytes = std::fs::read(file).with_context(|| {
+        format!(
+            "cannot read {}; write one, or name it with --config",
+            file.display()
+        )
+    })?;
+    let text =
+        String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", file.display()))?;
+    let config = config::load(&Sources {
+        file,
+        text: &text,
+        environment,
+        around: &System,
+    })?;
+    let output = Output::new(Mask::new(&config.secrets), ci);
+    Ok(Wiring::new(config, Arc::new(output)))
+}
+
+/// An error for people: the engine's errors already carry their sources.
+fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.downcast_ref::<ripcord_rollback::Error>() {
+        Some(error) => error.chain(),
+        None => crate::report::chain(error),
+    }
+}
+
+/// Errors happen before anything was touched, except for a lease that was lost and a journal that broke.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    use ripcord_rollback::ErrorKind as K;
+    match error
+        .downcast_ref::<ripcord_rollback::Error>()
+        .map(ripcord_rollback::Error::kind)
+    {
+        Some(K::Fenced) => Exit::LeaseHeld,
+        Some(K::State | K::Command | K::Interrupted) => Exit::NeedsHuman,
+        _ => Exit::Usage,
+    }
+}
+
+/// The journal, made if it is missing: for commands that change something.
+fn journal(wiring: &Wiring) -> Result<SqliteJournal> {
+    Ok(SqliteJournal::open(&wiring.config.journal)?)
+}

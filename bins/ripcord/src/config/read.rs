@@ -1,0 +1,675 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ripcord_backup::Level;
+use ripcord_conninfo::{Conninfo, Surroundings};
+use ripcord_health_probe::GatePolicy;
+use ripcord_migration_guard::Layout;
+use ripcord_notify::{Secret, Severity};
+
+use super::section::Section;
+use super::tree::{self, Entry, Node, Table, Value};
+use super::{
+    BackupConfig, Config, ConfigError, DatabaseConfig, DeployConfig, GateConfig, ManagerConfig,
+    MigrationsConfig, NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
+};
+
+/// Where the file came from and what it may refer to.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// The file's path as the user named it.
+    pub file: &'a Path,
+    /// Its content.
+    pub text: &'a str,
+    /// The environment that was asked for.
+    pub environment: &'a str,
+    /// Environment variables and files for `*_env` and `*_file`.
+    pub around: &'a dyn Surroundings,
+}
+
+/// Reads the configuration for one environment. All environments' overlays are checked, not only the one asked for.
+///
+/// # Errors
+/// The first thing that is wrong, with its place and a hint.
+pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
+    let file = sources.file.display().to_string();
+    let root = tree::parse(&file, sources.text)?;
+    let Value::Table(mut base) = root.value else {
+        return Err(ConfigError::new(&file, 1, 1, "not a table"));
+    };
+    let overlays = take_overlays(&file, &mut base)?;
+    let mut asked = None;
+    let names: BTreeSet<&str> = overlays.iter().map(|(name, _)| name.as_str()).collect();
+    if !names.is_empty() && !names.contains(sources.environment) {
+        let known: Vec<&str> = names.iter().copied().collect();
+        let hint = format!("known here: {}", known.join(", "));
+        let message = format!("there is no [environment.{}]", sources.environment);
+        return Err(ConfigError::new(&file, 0, 0, message).with_hint(hint));
+    }
+    for (name, over) in overlays {
+        let mut merged = base.clone();
+        tree::overlay(&mut merged, over);
+        let secrets = if name == sources.environment {
+            Resolve::Yes
+        } else {
+            Resolve::No
+        };
+        let config = read(sources, &file, merged, &name, secrets)?;
+        if name == sources.environment {
+            asked = Some(config);
+        }
+    }
+    match asked {
+        Some(config) => Ok(config),
+        None => read(sources, &file, base, sources.environment, Resolve::Yes),
+    }
+}
+
+/// Whether references are followed. An environment that is not the one asked for may refer to variables that only
+/// exist there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resolve {
+    Yes,
+    No,
+}
+
+fn take_overlays(file: &str, base: &mut Table) -> Result<Vec<(String, Table)>, ConfigError> {
+    let Some(Entry { node, line, column }) = base.remove("environment") else {
+        return Ok(Vec::new());
+    };
+    let Value::Table(environments) = node.value else {
+        return Err(ConfigError::new(
+            file,
+            line,
+            column,
+            "`environment` has to be tables: [environment.production]",
+        ));
+    };
+    environments
+        .into_iter()
+        .map(|(name, entry)| match entry.node.value {
+            Value::Table(table) => Ok((name, table)),
+            other => {
+                let message = format!(
+                    "`environment.{name}` has to be a table, not {}",
+                    other.what()
+                );
+                Err(ConfigError::new(file, entry.line, entry.column, message))
+            }
+        })
+        .collect()
+}
+
+fn read(
+    sources: &Sources<'_>,
+    file: &str,
+    table: Table,
+    environment: &str,
+    resolve: Resolve,
+) -> Result<Config, ConfigError> {
+    let node = Node {
+        value: Value::Table(table),
+        line: 1,
+        column: 1,
+    };
+    let section = Section::root(file, &node)?;
+    let mut reader = Reader {
+        around: sources.around,
+        folder: sources
+            .file
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default(),
+        resolve,
+        secrets: Vec::new(),
+        warnings: Vec::new(),
+    };
+    reader.config(&section, environment)
+}
+
+/// Reads sections; remembers every secret it resolved.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    around: &'a dyn Surroundings,
+    folder: PathBuf,
+    resolve: Resolve,
+    secrets: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, top: &Section<'_>, environment: &str) -> Result<Config, ConfigError> {
+        match top.number::<u32>("version")? {
+            Some(1) => {}
+            Some(other) => {
+                return Err(top
+                    .wrong(
+                        "version",
+                        format!("version {other} of the configuration is not known"),
+                    )
+                    .with_hint("this program reads version = 1"));
+            }
+            None => return Err(top.missing("version").with_hint("write version = 1")),
+        }
+        let service = top.need_text("service")?.to_owned();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if service.is_empty() || service.starts_with('.') || !service.chars().all(plain) {
+            return Err(top.wrong(
+                "service",
+                "a service is named with letters, digits and . _ -",
+            ));
+        }
+        let release = top
+            .table("release")?
+            .map(|s| self.release(&s))
+            .transpose()?;
+        let mut checks = Vec::new();
+        for section in top.tables("check")? {
+            let check = self.check(&section)?;
+            if checks
+                .iter()
+                .any(|known: &super::CheckConfig| known.name == check.name)
+            {
+                return Err(section.wrong(
+                    "name",
+                    format!("there are two checks named {:?}", check.name),
+                ));
+            }
+            checks.push(check);
+        }
+        let names: Vec<&str> = checks.iter().map(|c| c.name.as_str()).collect();
+        let gates = match top.table("gate")? {
+            Some(section) => gates(&section, &names)?,
+            None => Vec::new(),
+        };
+        let database = top
+            .table("database")?
+            .map(|s| self.database(&s))
+            .transpose()?;
+        let migrations = top
+            .table("migrations")?
+            .map(|s| migrations(&s))
+            .transpose()?;
+        if migrations.is_some() && database.is_none() {
+            return Err(top.wrong("migrations", "[migrations] needs a [database]"));
+        }
+        let backup = top.table("backup")?.map(|s| self.backup(&s)).transpose()?;
+        let deploy = deploy(top.table("deploy")?)?;
+        let bake = match top.table("observe")? {
+            Some(section) => {
+                let bake = section.duration("bake")?;
+                section.finish()?;
+                bake.unwrap_or(Duration::from_secs(120))
+            }
+            None => Duration::from_secs(120),
+        };
+        let journal = self.journal(top, &service, environment)?;
+        let mut notify = Vec::new();
+        for section in top.tables("notify")? {
+            notify.push(self.notify(&section)?);
+        }
+        top.finish()?;
+        Ok(Config {
+            service,
+            environment: environment.to_owned(),
+            release,
+            checks,
+            gates,
+            database,
+            migrations,
+            backup,
+            deploy,
+            bake,
+            journal,
+            notify,
+            secrets: std::mem::take(&mut self.secrets),
+            warnings: std::mem::take(&mut self.warnings),
+        })
+    }
+
+    /// A path relative to the configuration's folder.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.folder.join(text)
+    }
+
+    /// A value given by reference; the plain form is only for values without a credential in them.
+    pub(super) fn need_secret(
+        &mut self,
+        section: &Section<'_>,
+        keys: [&'static str; 3],
+    ) -> Result<String, ConfigError> {
+        let [plain, env, from_file] = keys;
+        let given = (
+            section.text(plain)?,
+            section.text(env)?,
+            section.text(from_file)?,
+        );
+        let value = match given {
+            (Some(text), None, None) => {
+                if holds_password(text) {
+                    return Err(section
+                        .wrong(plain, format!("`{plain}` holds a password"))
+                        .with_hint(format!("put it into a variable or a file and refer to it with `{env}` or `{from_file}`")));
+                }
+                return Ok(text.to_owned());
+            }
+            (None, Some(name), None) => self.variable(section, env, name)?,
+            (None, None, Some(path)) => self.content(section, from_file, path)?,
+            (None, None, None) => {
+                return Err(section
+                    .missing(plain)
+                    .with_hint(format!("or `{env}`, or `{from_file}`")));
+            }
+            _ => {
+                return Err(section.wrong(
+                    plain,
+                    format!("only one of `{plain}`, `{env}` and `{from_file}` can be given"),
+                ));
+            }
+        };
+        if self.resolve == Resolve::Yes {
+            self.secrets.push(value.clone());
+        }
+        Ok(value)
+    }
+
+    fn variable(
+        &self,
+        section: &Section<'_>,
+        key: &'static str,
+        name: &str,
+    ) -> Result<String, ConfigError> {
+        if self.resolve == Resolve::No {
+            return Ok("http://not-resolved.invalid".into());
+        }
+        match self.around.var(name) {
+            Some(value) if !value.is_empty() => Ok(value),
+            Some(_) => Err(section.wrong(key, format!("the environment variable {name} is empty"))),
+            None => Err(section
+                .wrong(key, format!("the environment variable {name} is not set"))
+                .with_hint(format!("export {name}, or refer to a file"))),
+        }
+    }
+
+    fn content(
+        &self,
+        section: &Section<'_>,
+        key: &'static str,
+        path: &str,
+    ) -> Result<String, ConfigError> {
+        if self.resolve == Resolve::No {
+            return Ok("http://not-resolved.invalid".into());
+        }
+        let full = self.path(path);
+        let bytes = self
+            .around
+            .read(&full)
+            .map_err(|e| section.wrong(key, format!("cannot read {}: {e}", full.display())))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| section.wrong(key, format!("{} is not UTF-8", full.display())))?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// A PostgreSQL connection, by reference only.
+    pub(super) fn conninfo(&mut self, section: &Section<'_>) -> Result<Conninfo, ConfigError> {
+        let text = self.need_secret(section, ["url", "url_env", "url_file"])?;
+        if self.resolve == Resolve::No {
+            return Conninfo::parse(
+                "host=localhost dbname=unresolved user=unresolved",
+                &ripcord_conninfo::Nothing,
+            )
+            .map_err(|e| section.wrong("url", e.to_string()));
+        }
+        let key = ["url", "url_env", "url_file"]
+            .into_iter()
+            .find(|key| section.has(key))
+            .unwrap_or("url");
+        let conninfo = Conninfo::parse(&text, self.around).map_err(|e| {
+            let error = section.wrong(
+                key,
+                format!("cannot use this connection string: {}", chain(&e)),
+            );
+            match e.help() {
+                Some(help) => error.with_hint(help.to_owned()),
+                None => error,
+            }
+        })?;
+        self.secrets
+            .extend(conninfo.secrets().into_iter().map(str::to_owned));
+        self.warnings.extend(conninfo.warnings().iter().cloned());
+        Ok(conninfo)
+    }
+
+    fn database(&mut self, section: &Section<'_>) -> Result<DatabaseConfig, ConfigError> {
+        section
+            .choice("kind", &[("postgres", ())])?
+            .ok_or_else(|| section.missing("kind"))?;
+        let conninfo = self.conninfo(section)?;
+        section.finish()?;
+        Ok(DatabaseConfig { conninfo })
+    }
+
+    fn release(&self, section: &Section<'_>) -> Result<ReleaseConfig, ConfigError> {
+        section
+            .choice("backend", &[("directory", ())])?
+            .ok_or_else(|| section.missing("backend"))?;
+        let root = self.path(section.need_text("root")?);
+        let root = std::path::absolute(&root).unwrap_or(root);
+        let keep = section.number("keep")?.unwrap_or(5);
+        let service = section
+            .table("service")?
+            .ok_or_else(|| section.missing("service"))?;
+        service
+            .choice("manager", &[("command", ())])?
+            .ok_or_else(|| service.missing("manager"))?;
+        let processes = [("own", true), ("elsewhere", false)];
+        let mut writers = Vec::new();
+        for writer in service.tables("writers")? {
+            writers.push(WriterConfig {
+                name: writer.need_text("name")?.to_owned(),
+                start: argv(&writer, "start")?,
+                stop: argv(&writer, "stop")?,
+            });
+            writer.finish()?;
+        }
+        let manager = ManagerConfig {
+            start: argv(&service, "start")?,
+            stop: argv(&service, "stop")?,
+            start_timeout: service
+                .duration("start_timeout")?
+                .unwrap_or(Duration::from_secs(60)),
+            stop_timeout: service
+                .duration("stop_timeout")?
+                .unwrap_or(Duration::from_secs(30)),
+            restarts: service.number("restarts")?.unwrap_or(3),
+            own_processes: service.choice("processes", &processes)?.unwrap_or(true),
+            writers,
+        };
+        service.finish()?;
+        section.finish()?;
+        Ok(ReleaseConfig {
+            root,
+            keep,
+            manager,
+        })
+    }
+
+    fn backup(&self, section: &Section<'_>) -> Result<BackupConfig, ConfigError> {
+        let store = section.need_text("store")?;
+        let Some(folder) = store.strip_prefix("file://") else {
+            return Err(section
+                .wrong("store", format!("`backup.store` cannot be {store:?}"))
+                .with_hint("this version stores in a local folder: \"file:///var/backups/shop\""));
+        };
+        let levels = [
+            ("stored", Level::Stored),
+            ("structure", Level::Structure),
+            ("restored", Level::Restored),
+            ("counts", Level::Counts),
+            ("content", Level::Content),
+        ];
+        let backup = BackupConfig {
+            store: self.path(folder),
+            max_age: section
+                .duration("max_age")?
+                .unwrap_or(Duration::from_secs(24 * 3600)),
+            min_level: section
+                .choice("min_level", &levels)?
+                .unwrap_or(Level::Content),
+        };
+        section.finish()?;
+        Ok(backup)
+    }
+
+    fn journal(
+        &self,
+        top: &Section<'_>,
+        service: &str,
+        environment: &str,
+    ) -> Result<PathBuf, ConfigError> {
+        let default = PathBuf::from(format!(
+            "/var/lib/ripcord/{service}/{environment}/journal.db"
+        ));
+        let Some(section) = top.table("journal")? else {
+            return Ok(default);
+        };
+        let url = section.text("url")?;
+        section.finish()?;
+        match url {
+            None => Ok(default),
+            Some(url) => match url.strip_prefix("sqlite://") {
+                Some(path) => Ok(self.path(path)),
+                None => Err(section
+                    .wrong("url", format!("`journal.url` cannot be {url:?}"))
+                    .with_hint("this version keeps the journal in SQLite: \"sqlite:///var/lib/ripcord/shop/production/journal.db\"")),
+            },
+        }
+    }
+
+    fn notify(&mut self, section: &Section<'_>) -> Result<NotifyConfig, ConfigError> {
+        let name = section.need_text("name")?.to_owned();
+        let severities = [
+            ("info", Severity::Info),
+            ("warning", Severity::Warning),
+            ("critical", Severity::Critical),
+        ];
+        let from = section
+            .choice("from", &severities)?
+            .unwrap_or(Severity::Info);
+        let kinds = [("slack", 0), ("webhook", 1), ("console", 2)];
+        let kind = section
+            .choice("kind", &kinds)?
+            .ok_or_else(|| section.missing("kind"))?;
+        let kind = match kind {
+            0 => NotifyKind::Slack {
+                url: Secret::new(self.need_secret(section, ["url", "url_env", "url_file"])?),
+            },
+            1 => {
+                let url = Secret::new(self.need_secret(section, ["url", "url_env", "url_file"])?);
+                let signed = ["secret_env", "secret_file"]
+                    .iter()
+                    .any(|key| section.has(key));
+                let secret = if signed {
+                    Some(Secret::new(self.need_secret(
+                        section,
+                        ["secret", "secret_env", "secret_file"],
+                    )?))
+                } else {
+                    None
+                };
+                NotifyKind::Webhook { url, secret }
+            }
+            _ => NotifyKind::Console,
+        };
+        section.finish()?;
+        Ok(NotifyConfig { name, from, kind })
+    }
+}
+
+fn argv(section: &Section<'_>, key: &'static str) -> Result<Vec<String>, ConfigError> {
+    match section.texts(key)? {
+        Some(argv) if argv.is_empty() => {
+            Err(section.wrong(key, format!("`{key}` needs at least a program")))
+        }
+        Some(argv) => Ok(argv),
+        None => Err(section.missing(key)),
+    }
+}
+
+fn gates(section: &Section<'_>, checks: &[&str]) -> Result<Vec<(String, GateConfig)>, ConfigError> {
+    let mut gates = Vec::new();
+    for key in ["pre", "post", "smoke", "observe", "undo"] {
+        let Some(gate) = section.table(key)? else {
+            continue;
+        };
+        let names = gate
+            .texts("checks")?
+            .ok_or_else(|| gate.missing("checks"))?;
+        if names.is_empty() {
+            return Err(gate.wrong("checks", format!("[gate.{key}] needs at least one check")));
+        }
+        if let Some(unknown) = names.iter().find(|name| !checks.contains(&name.as_str())) {
+            let error = gate.wrong(
+                "checks",
+                format!("[gate.{key}] names the check {unknown:?}, which does not exist"),
+            );
+            return Err(match super::section::nearest(unknown, checks) {
+                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
+                None => error.with_hint(format!("there are: {}", checks.join(", "))),
+            });
+        }
+        let mut policy = defaults(key);
+        if let Some(attempts) = gate.number("attempts")? {
+            policy.attempts = attempts;
+        }
+        if let Some(interval) = gate.duration("interval")? {
+            policy.interval = interval;
+        }
+        if let Some(rise) = gate.number("rise")? {
+            policy.rise = rise;
+        }
+        if let Some(fall) = gate.number("fall")? {
+            policy.fall = fall;
+        }
+        if let Some(deadline) = gate.duration("deadline")? {
+            policy.deadline = Some(deadline);
+        }
+        for (name, zero) in [
+            ("attempts", policy.attempts == 0),
+            ("rise", policy.rise == 0),
+            ("fall", policy.fall == 0),
+        ] {
+            if zero {
+                return Err(gate.wrong(name, format!("`{name}` has to be at least 1")));
+            }
+        }
+        gate.finish()?;
+        gates.push((
+            key.to_owned(),
+            GateConfig {
+                checks: names,
+                policy,
+            },
+        ));
+    }
+    section.finish()?;
+    Ok(gates)
+}
+
+/// The defaults per gate: the post gate waits 30 x 5 s; before a deployment the release that runs has to be healthy
+/// now; after going back 50 x 2 s (the same 100 s as 10 x 10 s, noticed sooner).
+fn defaults(gate: &str) -> GatePolicy {
+    let mut policy = GatePolicy::default();
+    match gate {
+        "pre" => {
+            policy.attempts = 3;
+            policy.interval = Duration::from_secs(2);
+            policy.rise = 1;
+        }
+        "smoke" => {
+            policy.attempts = 1;
+            policy.rise = 1;
+            policy.fall = 1;
+        }
+        "undo" => {
+            policy.attempts = 50;
+            policy.interval = Duration::from_secs(2);
+        }
+        _ => {}
+    }
+    policy
+}
+
+fn migrations(section: &Section<'_>) -> Result<MigrationsConfig, ConfigError> {
+    let layouts = [
+        ("sqlx", Layout::Sqlx),
+        ("golang-migrate", Layout::GolangMigrate),
+    ];
+    let layout = section
+        .choice("layout", &layouts)?
+        .ok_or_else(|| section.missing("layout"))?;
+    section.choice("run", &[("workspace", ())])?;
+    let starts = [("checks-history", true), ("ignores-history", false)];
+    let read = MigrationsConfig {
+        layout,
+        path: PathBuf::from(section.text("path")?.unwrap_or("migrations")),
+        lock_timeout: section
+            .duration("lock_timeout")?
+            .unwrap_or(Duration::from_secs(5)),
+        statement_timeout: section
+            .duration("statement_timeout")?
+            .unwrap_or(Duration::from_secs(900)),
+        // `sqlx::migrate!().run()` refuses a history with versions it does not know.
+        checks_history: section
+            .choice("at_start", &starts)?
+            .unwrap_or(layout == Layout::Sqlx),
+        large_table: section.size("large_table")?.unwrap_or(1 << 30),
+    };
+    if read.path.is_absolute()
+        || read
+            .path
+            .components()
+            .any(|c| c == std::path::Component::ParentDir)
+    {
+        return Err(section.wrong("path", "`migrations.path` is a folder inside the release"));
+    }
+    section.finish()?;
+    Ok(read)
+}
+
+fn deploy(section: Option<Section<'_>>) -> Result<DeployConfig, ConfigError> {
+    let mut deploy = DeployConfig {
+        max_downtime: Duration::ZERO,
+        deadline: Duration::from_secs(3600),
+        lease_ttl: Duration::from_secs(30),
+        always_need_backup: false,
+    };
+    let Some(section) = section else {
+        return Ok(deploy);
+    };
+    if let Some(value) = section.duration("max_downtime")? {
+        deploy.max_downtime = value;
+    }
+    if let Some(value) = section.duration("deadline")? {
+        deploy.deadline = value;
+    }
+    if let Some(value) = section.duration("lease_ttl")? {
+        if value < Duration::from_secs(3) {
+            return Err(section.wrong("lease_ttl", "`lease_ttl` has to be at least 3s"));
+        }
+        deploy.lease_ttl = value;
+    }
+    if let Some(value) = section.choice(
+        "need_backup",
+        &[("always", true), ("with-migrations", false)],
+    )? {
+        deploy.always_need_backup = value;
+    }
+    section.finish()?;
+    Ok(deploy)
+}
+
+/// Whether a URL or connection string carries a password in the clear.
+fn holds_password(text: &str) -> bool {
+    let in_authority = text
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split(['/', '?']).next())
+        .and_then(|authority| authority.rsplit_once('@'))
+        .is_some_and(|(user, _)| user.contains(':'));
+    let in_words = text
+        .split(|c: char| c.is_whitespace() || c == '?' || c == '&')
+        .any(|word| word.starts_with("password=") && word.len() > "password=".len());
+    in_authority || in_words || text.contains("hooks.slack.com/services/")
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
