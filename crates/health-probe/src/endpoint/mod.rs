@@ -1,0 +1,7 @@
+//! Health endpoints to embed in an axum service.
+
+mod readiness;
+mod render;
+mod routes;
+
+pub use routes::{HealthEndpoints, Maintenance};
