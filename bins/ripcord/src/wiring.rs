@@ -197,7 +197,13 @@ impl Wiring {
             })
             .collect();
         let manager = CommandManager::new(
-            format!("{}/{}", self.config.service, self.config.environment),
+            // The root makes it unique: the same service may run twice on one host, and only one of them is ours to stop.
+            format!(
+                "{}/{}@{}",
+                self.config.service,
+                self.config.environment,
+                release.root.display()
+            ),
             manager.start.clone(),
             manager.stop.clone(),
             release.root.join(".ripcord"),
@@ -451,25 +457,22 @@ pub(crate) fn migrator_of(
 /// Who we are, for the lease and the record.
 #[must_use]
 pub fn owner() -> Owner {
-    let pid = i32::try_from(std::process::id()).unwrap_or_default();
     let job = System.var("GITHUB_RUN_ID").map(|run| {
         let repository = System.var("GITHUB_REPOSITORY").unwrap_or_default();
         format!("GitHub Actions run {run} of {repository}")
     });
     let job = job.or_else(|| System.var("CI_JOB_URL"));
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let user = System
+        .var("GITHUB_ACTOR")
+        .or_else(|| System.var("SUDO_USER"))
+        .or_else(|| System.user())
+        .unwrap_or_else(|| "unknown".into());
     Owner {
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-        pid,
-        started: process::start_time(pid).unwrap_or_default(),
-        boot: process::boot_id(),
-        user: System
-            .var("GITHUB_ACTOR")
-            .or_else(|| System.var("SUDO_USER"))
-            .or_else(|| System.user())
-            .unwrap_or_else(|| "unknown".into()),
         job,
+        ..Owner::this_process(host, user)
     }
 }

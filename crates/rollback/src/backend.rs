@@ -33,11 +33,15 @@ pub trait Backend: Debug + Send + Sync {
     /// that does not answer is not an error but [`Running::Unknown`].
     async fn observe(&self) -> Result<Observed, Error>;
 
-    /// Makes everything ready so that `activate` can succeed: fetched, built, held. Nobody sees it.
+    /// Makes everything ready so that `activate` can succeed: fetched, built, held. Nobody sees it. Default: a release
+    /// that resolves is ready.
     ///
     /// # Errors
     /// Any kind, when the release could not be brought to run.
-    async fn prepare(&self, release: &Release, run: &Run) -> Result<(), Error>;
+    async fn prepare(&self, release: &Release, run: &Run) -> Result<(), Error> {
+        let _ = run;
+        self.resolve(&release.id).await.map(drop)
+    }
 
     /// Makes it so that `release` runs.
     ///
@@ -58,14 +62,20 @@ pub trait Backend: Debug + Send + Sync {
     async fn unquiesce(&self, run: &Run) -> Result<(), Error>;
 
     /// Evidence that waiting for `release` is pointless: its process is gone, or it crashes again and again.
-    /// `None` is "no such evidence", not "healthy".
-    async fn hopeless(&self, release: &Release) -> Option<String>;
+    /// `None` is "no such evidence", not "healthy", and the default.
+    async fn hopeless(&self, release: &Release) -> Option<String> {
+        let _ = release;
+        None
+    }
 
-    /// Removes a release that nobody can return to any more. Removing one that is gone is fine.
+    /// Removes a release that nobody can return to any more. Removing one that is gone is fine. Default: keeps all.
     ///
     /// # Errors
     /// [`State`](crate::ErrorKind::State) when the release is in use; [`Io`](crate::ErrorKind::Io).
-    async fn discard(&self, release: &Release) -> Result<(), Error>;
+    async fn discard(&self, release: &Release) -> Result<(), Error> {
+        let _ = release;
+        Ok(())
+    }
 }
 
 macro_rules! forward_backend {

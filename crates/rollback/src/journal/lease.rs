@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process;
+
 /// Who holds a lease: enough to tell a person whom to ask, and a machine whether the holder still lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
@@ -18,6 +20,22 @@ pub struct Owner {
     pub user: String,
     /// The CI job, if it is one.
     pub job: Option<String>,
+}
+
+impl Owner {
+    /// This process, which `user` started on `host`.
+    #[must_use]
+    pub fn this_process(host: impl Into<String>, user: impl Into<String>) -> Self {
+        let pid = i32::try_from(std::process::id()).unwrap_or_default();
+        Self {
+            host: host.into(),
+            pid,
+            started: process::start_time(pid).unwrap_or_default(),
+            boot: process::boot_id(),
+            user: user.into(),
+            job: None,
+        }
+    }
 }
 
 impl fmt::Display for Owner {

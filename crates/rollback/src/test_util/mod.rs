@@ -15,18 +15,9 @@ pub use journal::MemoryJournal;
 pub use verifier::ScriptedVerifier;
 
 use crate::journal::Owner;
-use crate::process;
 
 /// An owner that stands for this very process, so that its leases are alive.
 #[must_use]
 pub fn this_process(user: &str) -> Owner {
-    let pid = i32::try_from(std::process::id()).unwrap_or_default();
-    Owner {
-        host: "localhost".into(),
-        pid,
-        started: process::start_time(pid).unwrap_or_default(),
-        boot: process::boot_id(),
-        user: user.into(),
-        job: None,
-    }
+    Owner::this_process("localhost", user)
 }
