@@ -1,0 +1,57 @@
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// How a command ended, when it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// 0: done.
+    Done,
+    /// 3: the gate says no.
+    Refused,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Refused => ExitCode::from(3),
+        }
+    }
+}
+
+/// 2: the invocation or its surroundings are wrong, and nothing was touched.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Says why on standard error: 2 for wrong usage, 1 for everything else.
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+    let backup = error.downcast_ref::<ripcord_backup::Error>();
+    let conninfo = error.downcast_ref::<ripcord_conninfo::Error>();
+    let help = backup
+        .and_then(ripcord_backup::Error::help)
+        .or_else(|| conninfo.and_then(ripcord_conninfo::Error::help));
+    let prefix = if backup.is_some() || conninfo.is_some() {
+        "failed to "
+    } else {
+        ""
+    };
+    let mut text = format!("error: {prefix}{error}\n");
+    if let Some(help) = help {
+        text.push_str(&format!("help: {help}\n"));
+    }
+    // Nobody to tell if standard error is gone.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    if error.is::<Usage>() || conninfo.is_some() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}

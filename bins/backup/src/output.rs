@@ -1,0 +1,181 @@
+//! What goes to standard output. The JSON is a contract: versioned, and made here.
+
+use std::io::Write as _;
+
+use anyhow::Error;
+use ripcord_backup::{Entry, GateAnswer, Manifest, State, Verification};
+use serde_json::{Value, json};
+
+/// Version of every JSON document.
+const SCHEMA: u32 = 1;
+
+/// Text for people, or one document for programs.
+pub(crate) struct Output {
+    pub(crate) text: String,
+    pub(crate) json: Value,
+}
+
+impl Output {
+    pub(crate) fn print(mut self, json: bool) -> Result<(), Error> {
+        let text = if json {
+            self.json["schema"] = json!(SCHEMA);
+            format!("{:#}\n", self.json)
+        } else {
+            self.text
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(())
+    }
+}
+
+pub(crate) fn created(manifest: &Manifest) -> Output {
+    let mut text = format!(
+        "{} {} rows in {} tables, {} bytes, proven: {}\n",
+        manifest.id,
+        manifest.fingerprint.rows(),
+        manifest.fingerprint.tables.len(),
+        manifest.archive.bytes,
+        manifest.verification.level
+    );
+    for note in &manifest.verification.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    Output {
+        text,
+        json: backup(manifest),
+    }
+}
+
+pub(crate) fn listed(entries: &[Entry]) -> Output {
+    let mut text = String::new();
+    let mut documents = Vec::new();
+    for Entry { id, state } in entries {
+        let (line, mut document) = match state {
+            State::Good { manifest, level } => {
+                let line = format!(
+                    "good    {level:<10} {} rows, {} bytes",
+                    manifest.fingerprint.rows(),
+                    manifest.archive.bytes
+                );
+                let mut document = backup(manifest);
+                document["level"] = json!(level);
+                document["state"] = json!("good");
+                (line, document)
+            }
+            State::Failed {
+                manifest, reason, ..
+            } => {
+                let mut document = backup(manifest);
+                document["state"] = json!("failed");
+                document["reason"] = json!(reason);
+                (format!("failed  {reason}"), document)
+            }
+            State::Broken { reason } => (
+                format!("broken  {reason}"),
+                json!({ "state": "broken", "reason": reason }),
+            ),
+            _ => ("unknown".to_owned(), json!({ "state": "unknown" })),
+        };
+        document["id"] = json!(id);
+        documents.push(document);
+        text.push_str(&format!("{id} {line}\n"));
+    }
+    if entries.is_empty() {
+        text.push_str("no backups\n");
+    }
+    Output {
+        text,
+        json: json!({ "backups": documents }),
+    }
+}
+
+pub(crate) fn verified(id: &ripcord_backup::BackupId, verification: &Verification) -> Output {
+    Output {
+        text: format!("{id} proven: {}\n", verification.level),
+        json: json!({
+            "id": id,
+            "level": verification.level,
+            "restore_seconds": verification.restore_seconds,
+            "harmless": verification.harmless,
+            "notes": verification.notes,
+        }),
+    }
+}
+
+pub(crate) fn restored(
+    id: &ripcord_backup::BackupId,
+    database: &str,
+    kept: Option<&str>,
+    written: Option<&std::collections::BTreeMap<String, ripcord_backup::TableWrites>>,
+) -> Output {
+    let mut text = match kept {
+        None => format!("{id} is restored and verified in {database}\n"),
+        Some(kept) => format!("{id} is live as {database}; the old database is kept as {kept}\n"),
+    };
+    match written {
+        None => text.push_str("rows written since the backup: unknown\n"),
+        Some(tables) => {
+            for (table, writes) in tables {
+                text.push_str(&format!(
+                    "written since the backup (estimate): {table} {} inserted, {} updated, {} deleted\n",
+                    writes.inserted, writes.updated, writes.deleted
+                ));
+            }
+        }
+    }
+    Output {
+        text,
+        json: json!({
+            "id": id,
+            "database": database,
+            "kept": kept,
+            "written_since_estimate": written,
+        }),
+    }
+}
+
+pub(crate) fn answered(answer: &GateAnswer) -> Output {
+    let text = match answer {
+        GateAnswer::Ok {
+            id,
+            level,
+            age_seconds,
+            ..
+        } => format!("ok: {id}, proven: {level}, {age_seconds:.0} s old\n"),
+        GateAnswer::None => "no: there is no backup\n".to_owned(),
+        GateAnswer::Stale { id, age_seconds } => {
+            format!("no: the newest, {id}, is {age_seconds:.0} s old\n")
+        }
+        GateAnswer::Unverified { id, level } => {
+            format!("no: the newest, {id}, is only proven to the level {level}\n")
+        }
+        GateAnswer::Failed { id, reason } => format!("no: the newest, {id}, is bad: {reason}\n"),
+        GateAnswer::StoreUnreachable { reason } => {
+            format!("no: the store does not answer: failed to {reason}\n")
+        }
+        _ => "no\n".to_owned(),
+    };
+    Output {
+        text,
+        json: json!({ "gate": answer, "ok": answer.allows() }),
+    }
+}
+
+fn backup(manifest: &Manifest) -> Value {
+    json!({
+        "id": manifest.id,
+        "created": manifest.created.to_string(),
+        "source": manifest.source,
+        "labels": manifest.labels,
+        "level": manifest.verification.level,
+        "bytes": manifest.archive.bytes,
+        "sha256": manifest.archive.sha256,
+        "tables": manifest.fingerprint.tables.len(),
+        "rows": manifest.fingerprint.rows(),
+        "server": manifest.server.version,
+        "tool": manifest.server.tool,
+        "lsn": manifest.server.lsn,
+        "restore_seconds": manifest.verification.restore_seconds,
+        "notes": manifest.verification.notes,
+    })
+}

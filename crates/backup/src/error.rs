@@ -1,0 +1,162 @@
+use std::error::Error as StdError;
+
+/// Why a backup, a check of one, or a restore did not succeed.
+///
+/// The message is a fragment that fits after "failed to" and holds no secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} {subject}{}", colon(.detail))]
+pub struct Error {
+    operation: &'static str,
+    subject: String,
+    detail: String,
+    help: Option<String>,
+    kind: ErrorKind,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+fn colon(detail: &str) -> String {
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {detail}")
+    }
+}
+
+/// What kind of thing went wrong.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// An argument cannot be used (a name that is too long, an id that is none).
+    InvalidInput,
+    /// The database server cannot be reached, or the connection was lost.
+    Unreachable,
+    /// The database user may not do this.
+    PermissionDenied,
+    /// A lock was not to be had in time.
+    Locked,
+    /// Sessions that could not be ended are in the way.
+    InUse,
+    /// There is no `pg_dump` or `pg_restore` that fits the server.
+    ToolMissing,
+    /// `pg_dump` or `pg_restore` failed.
+    ToolFailed,
+    /// The server refused a statement.
+    Server,
+    /// Nothing of that name is there.
+    NotFound,
+    /// Something of that name is already there.
+    AlreadyExists,
+    /// The bytes are not those that were stored: truncated, flipped, or not an archive.
+    Corrupt,
+    /// The copy restores, but not to what was backed up.
+    Mismatch,
+    /// Made by a newer version of this library.
+    NewerSchema,
+    /// The store cannot be reached.
+    StoreUnreachable,
+    /// The store refused, for example because it is full.
+    Store,
+    /// The catalogue shows a state that cannot be finished automatically.
+    Conflict,
+}
+
+impl Error {
+    /// Makes an error; sources outside this crate report theirs this way.
+    #[must_use]
+    pub fn new(
+        operation: &'static str,
+        subject: impl Into<String>,
+        kind: ErrorKind,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            operation,
+            subject: subject.into(),
+            detail: detail.into(),
+            help: None,
+            kind,
+            source: None,
+        }
+    }
+
+    /// The same, with what a person could do about it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same, with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong, to branch on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether trying again later may help without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Unreachable
+                | ErrorKind::Locked
+                | ErrorKind::InUse
+                | ErrorKind::StoreUnreachable
+        )
+    }
+
+    /// What a person could do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// Whether the copy itself is bad, as against something around it.
+    pub(crate) fn condemns_the_copy(&self) -> bool {
+        matches!(self.kind, ErrorKind::Corrupt | ErrorKind::Mismatch)
+    }
+
+    /// For sources: what an archive being read reported. Bytes that are not those that were
+    /// written are `Corrupt`, anything else is the store's trouble.
+    #[must_use]
+    pub fn reading_archive(subject: impl Into<String>, source: std::io::Error) -> Self {
+        let kind = match source.kind() {
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                ErrorKind::Corrupt
+            }
+            _ => ErrorKind::Store,
+        };
+        let detail = source.to_string();
+        Self::new("read the archive of", subject, kind, detail).with_source(source)
+    }
+
+    pub(crate) fn store(
+        operation: &'static str,
+        subject: impl Into<String>,
+        source: object_store::Error,
+    ) -> Self {
+        let kind = match &source {
+            object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+            object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+            object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. } => ErrorKind::Store,
+            other if is_local_io(other) => ErrorKind::Store,
+            _ => ErrorKind::StoreUnreachable,
+        };
+        Self::new(operation, subject, kind, "").with_source(source)
+    }
+}
+
+/// A local disk that is full or gone does not come back by itself.
+fn is_local_io(error: &object_store::Error) -> bool {
+    match error {
+        object_store::Error::Generic { store, .. } => *store == "LocalFileSystem",
+        _ => false,
+    }
+}

@@ -1,0 +1,98 @@
+//! Running `pg_dump` and `pg_restore`.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use ripcord_conninfo::{Conninfo, LIBPQ_VARS};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+
+use super::source::PostgresSource;
+use crate::{Error, ErrorKind};
+
+/// How much of a child's standard error is kept; the end says why it failed.
+const KEPT: usize = 64 * 1024;
+
+impl PostgresSource {
+    /// A child that finds its database by environment. It is killed when its handle is dropped.
+    pub(super) fn command(&self, tool: &Path, database: &Conninfo) -> Command {
+        let mut command = Command::new(tool);
+        for name in LIBPQ_VARS {
+            command.env_remove(name);
+        }
+        command
+            .envs(database.libpq_env())
+            .envs(self.options.env.iter().map(|(name, value)| (name, value)))
+            // Messages are read by us.
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    pub(super) fn spawn(&self, mut command: Command) -> Result<Child, Error> {
+        command.spawn().map_err(|source| {
+            let tool = command
+                .as_std()
+                .get_program()
+                .to_string_lossy()
+                .into_owned();
+            Error::new("start", tool, ErrorKind::ToolMissing, source.to_string())
+                .with_source(source)
+        })
+    }
+
+    /// Strikes out secrets, should a tool repeat one.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.conninfo
+            .secrets()
+            .iter()
+            // A password of two letters would tear the text apart without hiding anything.
+            .filter(|secret| secret.len() > 2)
+            .fold(text.trim().to_owned(), |text, secret| {
+                text.replace(secret, "***")
+            })
+    }
+}
+
+/// The last part of what a child writes.
+pub(super) async fn tail(from: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(mut from) = from else {
+        return String::new();
+    };
+    let mut kept = Vec::new();
+    let mut buffer = [0; 8 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        kept.extend_from_slice(&buffer[..count]);
+        if kept.len() > 2 * KEPT {
+            kept.drain(..kept.len() - KEPT);
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// Which end of a copy failed.
+pub(super) enum CopyError {
+    Reading(std::io::Error),
+    Writing(std::io::Error),
+}
+
+/// Copies to the end without holding more than one buffer.
+pub(super) async fn copy<R, W>(from: &mut R, to: &mut W) -> Result<(), CopyError>
+where
+    R: AsyncRead + Unpin + ?Sized,
+    W: AsyncWrite + Unpin + ?Sized,
+{
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await.map_err(CopyError::Reading)?;
+        if count == 0 {
+            return Ok(());
+        }
+        to.write_all(&buffer[..count])
+            .await
+            .map_err(CopyError::Writing)?;
+    }
+}

@@ -1,0 +1,242 @@
+use std::process::Stdio;
+use std::time::Instant;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use tokio::process::{ChildStderr, ChildStdin};
+
+use super::child::{CopyError, copy, tail};
+use super::session::{ident, literal, refused};
+use super::source::PostgresSource;
+use super::toc::Complaints;
+use crate::{Destination, Error, ErrorKind, RestoreReport};
+
+/// How the new database has to be made so that text sorts and reads as in the old one.
+const LIKE: &str = "
+SELECT pg_encoding_to_char(d.encoding), d.datcollate::text, d.datctype::text,
+       to_jsonb(d)->>'datlocprovider',
+       coalesce(to_jsonb(d)->>'daticulocale', to_jsonb(d)->>'datlocale'),
+       to_jsonb(d)->>'daticurules',
+       t.spcname::text
+FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
+WHERE d.datname = $1";
+
+impl PostgresSource {
+    pub(super) async fn count_entries(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+    ) -> Result<u64, Error> {
+        let tools = self.tools(self.server_major().await?).await?;
+        let mut command = self.command(&tools.restore, &self.conninfo);
+        command
+            .arg("--list")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = self.spawn(command)?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (fed, entries, said) = tokio::join!(
+            feed(archive, stdin),
+            async {
+                let mut entries = 0_u64;
+                if let Some(stdout) = stdout {
+                    let mut lines = BufReader::new(stdout).lines();
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        entries += u64::from(!line.starts_with(';') && !line.is_empty());
+                    }
+                }
+                entries
+            },
+            tail(child.stderr.take())
+        );
+        fed.map_err(|source| Error::reading_archive(self.conninfo.database(), source))?;
+        let status = child.wait().await.map_err(|source| {
+            Error::new(
+                "run",
+                "pg_restore",
+                ErrorKind::ToolFailed,
+                source.to_string(),
+            )
+        })?;
+        if status.success() {
+            return Ok(entries);
+        }
+        Err(Error::new(
+            "read the table of contents of",
+            "the archive",
+            ErrorKind::Corrupt,
+            self.redact(&said),
+        ))
+    }
+
+    pub(super) async fn restore_into(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+        into: &Destination,
+    ) -> Result<RestoreReport, Error> {
+        let begun = Instant::now();
+        let tools = self.tools(self.server_major().await?).await?;
+        self.create_database(into).await?;
+        let target = tools
+            .conninfo(&self.conninfo)
+            .with_database(&into.database)
+            // A crash during a restore makes it start over anyway.
+            .with_setting("synchronous_commit", "off")
+            .with_setting("default_transaction_read_only", "off");
+        let mut command = self.command(&tools.restore, &target);
+        command
+            .args(["--format=custom", "--no-password", "--dbname"])
+            // The name goes through argv, so it must not be taken for a connection string.
+            .arg(dbname_argument(&into.database))
+            .stdin(Stdio::piped());
+        let mut child = self.spawn(command)?;
+        let stdin = child.stdin.take();
+        let (fed, complaints) = tokio::join!(feed(archive, stdin), sort(child.stderr.take()));
+        let status = child.wait().await.map_err(|source| {
+            Error::new(
+                "run",
+                "pg_restore",
+                ErrorKind::ToolFailed,
+                source.to_string(),
+            )
+        })?;
+        fed.map_err(|source| Error::reading_archive(&into.database, source))?;
+        if !status.success() && !complaints.only_harmless() {
+            return Err(Error::new(
+                "restore into",
+                &into.database,
+                ErrorKind::ToolFailed,
+                self.redact(&complaints.reason()),
+            ));
+        }
+        self.analyze(&into.database).await?;
+        let harmless = complaints.harmless;
+        Ok(RestoreReport::new(begun.elapsed(), harmless))
+    }
+
+    pub(super) async fn server_major(&self) -> Result<u32, Error> {
+        let client = self.session(self.conninfo.database()).await?;
+        Ok(self.facts(&client).await?.major)
+    }
+
+    async fn create_database(&self, into: &Destination) -> Result<(), Error> {
+        let name = &into.database;
+        if name.is_empty() || name.len() > 63 {
+            return Err(Error::new(
+                "create the database",
+                name,
+                ErrorKind::InvalidInput,
+                "a name has 1 to 63 bytes",
+            ));
+        }
+        // What an interrupted restore for the same purpose left is made anew.
+        match self.purpose_of(name).await? {
+            None => {}
+            Some(Some(purpose)) if purpose == into.purpose => {
+                self.drop_made_by_us(name).await?;
+            }
+            Some(_) => {
+                return Err(Error::new(
+                    "create the database",
+                    name,
+                    ErrorKind::AlreadyExists,
+                    "there is one of that name",
+                ));
+            }
+        }
+        let client = self.maintenance().await?;
+        let failed = |source| refused("create the database", name, source);
+        let row = client
+            .query_one(LIKE, &[&self.conninfo.database()])
+            .await
+            .map_err(failed)?;
+        let text = |index: usize| row.get::<_, Option<String>>(index);
+        let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", ident(name));
+        for (option, value) in [
+            (" ENCODING ", text(0)),
+            (" LC_COLLATE ", text(1)),
+            (" LC_CTYPE ", text(2)),
+        ] {
+            if let Some(value) = value {
+                sql.push_str(option);
+                sql.push_str(&literal(&value));
+            }
+        }
+        let (provider, locale) = match text(3).as_deref() {
+            Some("i") => (" LOCALE_PROVIDER icu", " ICU_LOCALE "),
+            Some("b") => (" LOCALE_PROVIDER builtin", " BUILTIN_LOCALE "),
+            _ => ("", ""),
+        };
+        if let (false, Some(value)) = (provider.is_empty(), text(4)) {
+            sql.push_str(provider);
+            sql.push_str(locale);
+            sql.push_str(&literal(&value));
+            if let Some(rules) = text(5) {
+                sql.push_str(" ICU_RULES ");
+                sql.push_str(&literal(&rules));
+            }
+        }
+        if let Some(space) = text(6).filter(|space| space != "pg_default") {
+            sql.push_str(&format!(" TABLESPACE {}", ident(&space)));
+        }
+        client.batch_execute(&sql).await.map_err(|source| {
+            let error = failed(source);
+            if error.kind() == ErrorKind::PermissionDenied {
+                let user = ident(self.conninfo.user());
+                return error.with_help(format!("as an administrator: ALTER ROLE {user} CREATEDB"));
+            }
+            error
+        })?;
+        // A copy of production must not be open to whoever may connect by default.
+        let sql = format!(
+            "COMMENT ON DATABASE {0} IS {1}; REVOKE ALL ON DATABASE {0} FROM PUBLIC",
+            ident(name),
+            literal(&into.purpose)
+        );
+        client.batch_execute(&sql).await.map_err(failed)
+    }
+
+    /// A restored database has no statistics, and the first queries would suffer for it.
+    async fn analyze(&self, database: &str) -> Result<(), Error> {
+        let client = self.session(database).await?;
+        client
+            .batch_execute("ANALYZE")
+            .await
+            .map_err(|source| refused("analyze", database, source))
+    }
+}
+
+/// Writes the archive into the child. One that has read enough, or failed, closes its end; that is
+/// told by its status and not here.
+async fn feed(
+    archive: &mut (dyn AsyncRead + Send + Unpin),
+    stdin: Option<ChildStdin>,
+) -> std::io::Result<()> {
+    let Some(mut stdin) = stdin else {
+        return Ok(());
+    };
+    match copy(archive, &mut stdin).await {
+        Err(CopyError::Reading(error)) => return Err(error),
+        Err(CopyError::Writing(_)) => {}
+        // Closing it tells the child that this is all.
+        Ok(()) => drop(stdin.shutdown().await),
+    }
+    Ok(())
+}
+
+async fn sort(stderr: Option<ChildStderr>) -> Complaints {
+    let mut complaints = Complaints::default();
+    let Some(stderr) = stderr else {
+        return complaints;
+    };
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        complaints.line(&String::from_utf8_lossy(&line));
+    }
+    complaints
+}
+
+/// libpq takes a name with `=` or `://` in it for a connection string, but not the value of
+/// `dbname` inside of one.
+fn dbname_argument(database: &str) -> String {
+    let escaped = database.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("dbname='{escaped}'")
+}

@@ -1,0 +1,84 @@
+use async_trait::async_trait;
+use ripcord_conninfo::Conninfo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::options::PostgresOptions;
+use crate::{
+    Destination, Error, Fingerprint, RestoreReport, Snapshot, Source, TableWrites, WriteCounters,
+};
+
+/// A PostgreSQL database, version 12 or later.
+///
+/// Dumps with the `pg_dump` of the server's major version, or a later one. Children get the
+/// password by environment, never by argv, and are killed when the future is dropped.
+#[derive(Clone, Debug)]
+pub struct PostgresSource {
+    pub(super) conninfo: Conninfo,
+    pub(super) options: PostgresOptions,
+    label: String,
+}
+
+impl PostgresSource {
+    /// The database that `conninfo` names.
+    #[must_use]
+    pub fn new(conninfo: Conninfo, options: PostgresOptions) -> Self {
+        let conninfo = conninfo.with_application_name(&options.application_name);
+        let label = conninfo.to_string();
+        Self {
+            conninfo,
+            options,
+            label,
+        }
+    }
+
+    /// Rows written to each table since a snapshot: an estimate of what going back to it would
+    /// lose. `None` when the server's statistics were reset in between.
+    ///
+    /// # Errors
+    /// `Unreachable`, `PermissionDenied`, `Server`.
+    pub async fn writes_since(
+        &self,
+        snapshot: &WriteCounters,
+    ) -> Result<Option<std::collections::BTreeMap<String, TableWrites>>, Error> {
+        Ok(snapshot.until(&self.write_counters().await?))
+    }
+}
+
+#[async_trait]
+impl Source for PostgresSource {
+    fn name(&self) -> &str {
+        &self.label
+    }
+
+    async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error> {
+        self.dump_snapshot(sink).await
+    }
+
+    async fn inspect(&self, archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error> {
+        self.count_entries(archive).await
+    }
+
+    async fn restore(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+        into: &Destination,
+    ) -> Result<RestoreReport, Error> {
+        self.restore_into(archive, into).await
+    }
+
+    async fn fingerprint(&self) -> Result<Fingerprint, Error> {
+        self.fingerprint_at(self.conninfo.database()).await
+    }
+
+    async fn fingerprint_of(&self, database: &str) -> Result<Fingerprint, Error> {
+        self.fingerprint_at(database).await
+    }
+
+    async fn mark(&self, database: &str, purpose: &str) -> Result<(), Error> {
+        self.set_purpose(database, purpose).await
+    }
+
+    async fn discard(&self, database: &str) -> Result<(), Error> {
+        self.drop_made_by_us(database).await
+    }
+}

@@ -1,0 +1,157 @@
+//! Who is at work on what, so that what a killed run leaves behind is recognised and removed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use object_store::PutMode;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::keep::{MANIFEST, RESERVED, SCRATCH, Vault};
+use crate::owner::Owner;
+use crate::{BackupId, Error, ErrorKind, Source};
+
+/// Written before the thing it stands for, removed after it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claim {
+    owner: Option<Owner>,
+    source: String,
+    at: Timestamp,
+    /// The scratch database, for a claim on one.
+    scratch: Option<String>,
+}
+
+/// A claim of the running process. Dropped without [`Reservation::release`], which happens when
+/// a future is cancelled, it is given up in the background, and the next backup sweeps.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    vault: Vault,
+    path: Path,
+    claim: Option<Claim>,
+}
+
+impl Reservation {
+    /// Lets go, after everything it stood for is either finished or gone.
+    pub(super) async fn release(mut self) -> Result<(), Error> {
+        self.vault.delete(&self.path).await?;
+        self.claim = None;
+        Ok(())
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let Some(mut claim) = self.claim.take() else {
+            return;
+        };
+        claim.owner = None;
+        let (vault, path) = (self.vault.clone(), self.path.clone());
+        if let (Ok(runtime), Ok(bytes)) = (
+            tokio::runtime::Handle::try_current(),
+            serde_json::to_vec(&claim),
+        ) {
+            runtime.spawn(async move {
+                // At worst the claim is swept when it is old.
+                if let Err(error) = vault.put(&path, bytes, PutMode::Overwrite).await {
+                    tracing::debug!(%error, "could not give up a reservation");
+                }
+            });
+        }
+    }
+}
+
+impl Vault {
+    pub(super) async fn reserve(
+        &self,
+        id: &BackupId,
+        source: &dyn Source,
+    ) -> Result<Reservation, Error> {
+        self.claim(self.path(id, RESERVED), source, None).await
+    }
+
+    pub(super) async fn reserve_scratch(
+        &self,
+        database: &str,
+        source: &dyn Source,
+    ) -> Result<Reservation, Error> {
+        let path = self.root().join(SCRATCH).join(database);
+        self.claim(path, source, Some(database.to_owned())).await
+    }
+
+    async fn claim(
+        &self,
+        path: Path,
+        source: &dyn Source,
+        scratch: Option<String>,
+    ) -> Result<Reservation, Error> {
+        let claim = Claim {
+            owner: Some(Owner::current()),
+            source: source.name().to_owned(),
+            at: self.clock.now(),
+            scratch,
+        };
+        let bytes = serde_json::to_vec(&claim).map_err(|source| {
+            Error::new("write", "a reservation", ErrorKind::InvalidInput, "").with_source(source)
+        })?;
+        self.put(&path, bytes, PutMode::Create).await?;
+        Ok(Reservation {
+            vault: self.clone(),
+            path,
+            claim: Some(claim),
+        })
+    }
+
+    /// Removes what killed runs left: unpublished backups, and scratch databases of this source.
+    /// Trouble with one does not keep another from being removed.
+    pub(super) async fn sweep(&self, source: &dyn Source, after: Duration) -> Result<(), Error> {
+        for id in self.ids().await? {
+            let path = self.path(&id, RESERVED);
+            let Some(claim) = self.abandoned(&path, after).await else {
+                continue;
+            };
+            let published = self.exists(&self.path(&id, MANIFEST)).await?;
+            let swept = if published {
+                self.delete(&path).await
+            } else {
+                self.remove(&id).await
+            };
+            report(&id, &claim, swept);
+        }
+        let scratch = self.root().join(SCRATCH);
+        for path in self.files(&scratch).await? {
+            let Some(claim) = self.abandoned(&path, after).await else {
+                continue;
+            };
+            if let Some(database) = claim
+                .scratch
+                .clone()
+                .filter(|_| claim.source == source.name())
+            {
+                let swept = match source.discard(&database).await {
+                    Ok(()) => self.delete(&path).await,
+                    Err(error) => Err(error),
+                };
+                report(&database, &claim, swept);
+            }
+        }
+        Ok(())
+    }
+
+    /// The claim, if its owner is certainly gone or it is too old to be true.
+    async fn abandoned(&self, path: &Path, after: Duration) -> Option<Claim> {
+        let bytes = self.get(path).await.ok()?;
+        let claim: Claim = serde_json::from_slice(&bytes).ok()?;
+        let gone = claim.owner.as_ref().is_none_or(Owner::is_gone);
+        let age = self.clock.now().duration_since(claim.at);
+        let old = age.unsigned_abs() > after && age.is_positive();
+        (gone || old).then_some(claim)
+    }
+}
+
+fn report(what: &dyn std::fmt::Display, claim: &Claim, swept: Result<(), Error>) {
+    match swept {
+        Ok(()) => tracing::info!(%what, since = %claim.at, "removed what an earlier run left"),
+        Err(error) => tracing::warn!(%what, %error, "could not remove what an earlier run left"),
+    }
+}

@@ -1,0 +1,93 @@
+use super::keep::Vault;
+use super::prove::compare;
+use crate::{
+    BackupId, Destination, Error, ErrorKind, Level, Manifest, Progress, RestoreReport, Source,
+    Stage,
+};
+
+/// A backup that was restored beside the live database, and compared.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Restored {
+    /// The backup's manifest.
+    pub manifest: Manifest,
+    /// The database it is in now.
+    pub database: String,
+    /// What the restore did; `None` when an earlier call had already done it.
+    pub report: Option<RestoreReport>,
+    /// What differs without counting, such as column order.
+    pub notes: Vec<String>,
+}
+
+impl Vault {
+    /// Restores a backup into a new database beside the live one, and compares its content.
+    ///
+    /// Called again after a crash it starts over, or returns at once when the database is there
+    /// and holds what the backup holds. The live database is not touched; switching is another
+    /// step, and the source's.
+    ///
+    /// # Errors
+    /// `NotFound`, `Corrupt`, `Mismatch` (the new database is dropped then), `AlreadyExists` when
+    /// a database of that name holds something else, and those of the source and the store.
+    pub async fn restore(
+        &self,
+        source: &dyn Source,
+        id: &BackupId,
+        into: &str,
+        progress: &dyn Progress,
+    ) -> Result<Restored, Error> {
+        let manifest = self.manifest(id).await?;
+        let unverified =
+            Destination::new(into, format!("ripcord: unverified restore of backup {id}"));
+        progress.stage(id, Stage::Restoring);
+        let report = match self
+            .restore_whole(source, id, &manifest.archive, &unverified, progress)
+            .await
+        {
+            Ok(report) => Some(report),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
+            Err(error) => {
+                self.give_up(source, into).await;
+                return Err(error);
+            }
+        };
+        progress.stage(id, Stage::Comparing);
+        let found = source.fingerprint_of(into).await?;
+        let notes = manifest.fingerprint.notes(&found);
+        match compare(id, &manifest.fingerprint, &found, Level::Content) {
+            Ok(()) => {}
+            Err(_) if report.is_none() => {
+                return Err(Error::new(
+                    "restore",
+                    format!("backup {id}"),
+                    ErrorKind::AlreadyExists,
+                    format!("there is a database {into} that holds something else"),
+                ));
+            }
+            Err(error) => {
+                self.give_up(source, into).await;
+                return Err(error);
+            }
+        }
+        source.mark(into, &Self::verified_mark(id)).await?;
+        Ok(Restored {
+            manifest,
+            database: into.to_owned(),
+            report,
+            notes,
+        })
+    }
+
+    /// The purpose that a restored database carries once its content was compared; a switch asks
+    /// for it.
+    #[must_use]
+    pub fn verified_mark(id: &BackupId) -> String {
+        format!("ripcord: verified restore of backup {id}")
+    }
+
+    async fn give_up(&self, source: &dyn Source, database: &str) {
+        if let Err(error) = source.discard(database).await {
+            tracing::warn!(%database, %error, "could not drop a failed restore");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! `SHA256SUMS`, in the format that `sha256sum -c` reads.
+
+use sha2::{Digest as _, Sha256};
+
+use super::keep::{ARCHIVE, MANIFEST};
+use crate::fingerprint::hex;
+use crate::manifest::Manifest;
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// The file's only valid content for this manifest, whose bytes are `bytes`.
+pub(super) fn render(manifest: &Manifest, bytes: &[u8]) -> String {
+    format!(
+        "{}  {ARCHIVE}\n{}  {MANIFEST}\n",
+        manifest.archive.sha256,
+        sha256(bytes)
+    )
+}

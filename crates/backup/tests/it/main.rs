@@ -1,0 +1,10 @@
+//! Through the public API: in memory, against mocks, and on a real PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+mod corruption;
+mod mocked;
+mod pg;
+mod pg_backup;
+mod pg_fingerprint;
+mod pg_switch;
+mod vault;

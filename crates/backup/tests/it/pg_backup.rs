@@ -1,0 +1,475 @@
+//! Whole backups on a real server.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use object_store::memory::InMemory;
+use ripcord_backup::sources::{PostgresOptions, PostgresSource};
+use ripcord_backup::test_util::conformance;
+use ripcord_backup::{CreateOptions, ErrorKind, Level, Source as _, Vault};
+
+use crate::pg::{Db, unique};
+use crate::pg_fingerprint::SHOP;
+
+fn vault() -> Vault {
+    Vault::new(Arc::new(InMemory::new()), "")
+}
+
+#[tokio::test]
+async fn everything_comes_back() {
+    let name = format!("{} it's \"odd\" \\ ünï", unique("ripcord_backup_test"));
+    let Some(db) = Db::named(&name, SHOP).await else {
+        return;
+    };
+    let vault = vault();
+    let source = db.source();
+    conformance(&source).await.unwrap();
+    let manifest = vault
+        .create(&source, &CreateOptions::default(), &())
+        .await
+        .unwrap();
+    assert_eq!(manifest.verification.level, Level::Content);
+    assert_eq!(manifest.verification.harmless, Vec::<String>::new());
+    assert_eq!(manifest.server.database, name);
+    assert!(manifest.server.system_identifier.is_some());
+    assert!(manifest.server.lsn.is_some());
+    assert!(manifest.server.started <= manifest.server.finished);
+    let scratch = db
+        .admin()
+        .await
+        .query(
+            "SELECT 1 FROM pg_database WHERE strpos(shobj_description(oid, 'pg_database'), $1) > 0",
+            &[&manifest.id.as_str()],
+        )
+        .await
+        .unwrap();
+    assert!(scratch.is_empty(), "scratch is dropped");
+    for level in [
+        Level::Stored,
+        Level::Structure,
+        Level::Restored,
+        Level::Counts,
+    ] {
+        vault
+            .verify(&source, &manifest.id, level, &())
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_writer_does_not_disturb_it() {
+    let Some(db) = Db::new(
+        "CREATE TABLE t (id bigserial PRIMARY KEY, a text); CREATE TABLE u (n int);
+         INSERT INTO t (a) SELECT repeat(md5(i::text), 10) FROM generate_series(1, 30000) i;
+         INSERT INTO u VALUES (0)",
+    )
+    .await
+    else {
+        return;
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (client, stop) = (db.client().await, Arc::clone(&stop));
+        tokio::spawn(async move {
+            let mut written = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                client
+                    .batch_execute(
+                        "INSERT INTO t (a) SELECT 'x' FROM generate_series(1, 5); UPDATE u SET n = n + 1;
+                         DELETE FROM t WHERE id = (SELECT min(id) FROM t)",
+                    )
+                    .await
+                    .unwrap();
+                written += 1;
+            }
+            written
+        })
+    };
+    let source = db.source();
+    let mut archive = Vec::new();
+    let before = source.fingerprint().await.unwrap();
+    let snapshot = source.dump(&mut archive).await.unwrap();
+    let manifest = vault()
+        .create(&source, &CreateOptions::default(), &())
+        .await;
+    stop.store(true, Ordering::Relaxed);
+    let written = writer.await.unwrap();
+    let manifest = manifest.unwrap();
+    assert_eq!(manifest.verification.level, Level::Content);
+    assert!(written > 10, "the writer only wrote {written} times");
+    let after = source.fingerprint().await.unwrap();
+    assert!(!before.diff(&after).is_empty());
+    assert!(!snapshot.fingerprint.diff(&after).is_empty());
+
+    let lost = source.writes_since(&manifest.writes).await.unwrap();
+    assert!(lost.is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_written_that_could_be_told_apart_from_a_flip_in_a_row() {
+    let Some(db) = Db::new(
+        "CREATE TABLE t (id int, a text); INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 1000) i",
+    )
+    .await
+    else {
+        return;
+    };
+    let source = db.source();
+    let mut archive = Vec::new();
+    let snapshot = source.dump(&mut archive).await.unwrap();
+    // One bit in one row, where pg_restore itself sees nothing wrong.
+    let row = b"c4ca4238a0b923820dcc509a6f75849b";
+    let at = archive
+        .windows(row.len())
+        .position(|window| window == row)
+        .expect("not compressed");
+    archive[at] ^= 1;
+    let into = ripcord_backup::Destination::new(
+        format!("{}_flipped", db.name()),
+        "ripcord: scratch copy of a test",
+    );
+    source
+        .restore(&mut archive.as_slice(), &into)
+        .await
+        .unwrap();
+    let restored = source.fingerprint_of(&into.database).await.unwrap();
+    let found = snapshot.fingerprint.diff(&restored);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].object, "content of public.t");
+
+    // Cut off, it is refused at whatever point.
+    for part in 1..20 {
+        let cut = &archive[..archive.len() * part / 20];
+        let error = source.restore(&mut &cut[..], &into).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::ToolFailed | ErrorKind::Corrupt),
+            "cut at {part}/20: {error}"
+        );
+    }
+    source.discard(&into.database).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_public_schema_comes_back_as_it_was() {
+    for sql in [
+        "CREATE SCHEMA own; CREATE TABLE own.t (a int); DROP SCHEMA public",
+        "DROP SCHEMA public; CREATE SCHEMA public; CREATE TABLE public.t (a int)",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE TABLE t (a int)",
+        "GRANT CREATE ON SCHEMA public TO PUBLIC; ALTER SCHEMA public OWNER TO CURRENT_USER",
+        "COMMENT ON SCHEMA public IS 'ours'; CREATE EXTENSION pg_trgm; CREATE TABLE t (a text); CREATE INDEX ON t USING gin (a gin_trgm_ops)",
+        "SELECT 1",
+    ] {
+        let Some(db) = Db::new(sql).await else { return };
+        let source = db.source();
+        let made = vault()
+            .create(&source, &CreateOptions::default(), &())
+            .await;
+        assert!(made.is_ok(), "{sql}: {}", made.unwrap_err());
+    }
+}
+
+#[tokio::test]
+async fn defaults_that_forbid_writing_do_not_matter() {
+    let Some(db) =
+        Db::new("CREATE TABLE t AS SELECT md5(i::text) FROM generate_series(1, 200000) i").await
+    else {
+        return;
+    };
+    let name = db.name();
+    db.sql(&format!(
+        "ALTER DATABASE \"{name}\" SET default_transaction_read_only TO on;
+         ALTER DATABASE \"{name}\" SET statement_timeout TO '50ms'"
+    ))
+    .await;
+    vault()
+        .create(&db.source(), &CreateOptions::default(), &())
+        .await
+        .unwrap();
+}
+
+/// A role that owns its database and is nothing else is what most applications have.
+#[tokio::test]
+async fn a_plain_owner_is_enough() {
+    let Some(db) = Db::new("").await else { return };
+    let role = unique("ripcord_backup_owner");
+    let name = db.name();
+    db.sql(&format!(
+        "CREATE ROLE {role} LOGIN CREATEDB PASSWORD 'x1y2z3'; ALTER DATABASE \"{name}\" OWNER TO {role}"
+    ))
+    .await;
+    let source = PostgresSource::new(db.as_role(&role, "x1y2z3"), PostgresOptions::default());
+    let client = db.as_role(&role, "x1y2z3").connect().await.unwrap();
+    client
+        .batch_execute("CREATE TABLE t (id serial PRIMARY KEY, s varchar(5) CHECK (s IN ('a', 'b'))); INSERT INTO t (s) VALUES ('a')")
+        .await
+        .unwrap();
+    let vault = vault();
+    let made = vault.create(&source, &CreateOptions::default(), &()).await;
+    let made = match made {
+        Ok(manifest) => {
+            let into = format!("{name}_new");
+            let restored = vault.restore(&source, &manifest.id, &into, &()).await;
+            match restored {
+                Ok(_) => source
+                    .switch(&ripcord_backup::sources::Switch::new(into, manifest.id))
+                    .await
+                    .map(drop),
+                Err(error) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    let left = db.databases(name).await;
+    for database in left {
+        db.sql(&format!(
+            "ALTER DATABASE \"{database}\" OWNER TO CURRENT_USER"
+        ))
+        .await;
+        let at = db
+            .conninfo
+            .with_database(&database)
+            .connect()
+            .await
+            .unwrap();
+        at.batch_execute(&format!("DROP OWNED BY {role} CASCADE"))
+            .await
+            .unwrap();
+    }
+    db.sql(&format!("DROP ROLE {role}")).await;
+    if let Err(error) = made {
+        panic!("{error}");
+    }
+}
+
+/// argv of every process on this machine, while `work` runs.
+async fn watch_argv(work: impl Future<Output = ()>) -> BTreeSet<String> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let watcher = {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            let mut seen = BTreeSet::new();
+            while !stop.load(Ordering::Relaxed) {
+                for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+                    if let Ok(argv) = std::fs::read(entry.path().join("cmdline")) {
+                        let argv = String::from_utf8_lossy(&argv).replace('\0', " ");
+                        if argv.contains("pg_dump") || argv.contains("pg_restore") {
+                            seen.insert(argv);
+                        }
+                    }
+                }
+            }
+            seen
+        })
+    };
+    work.await;
+    stop.store(true, Ordering::Relaxed);
+    watcher.join().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_is_in_no_argv() {
+    let Some(db) =
+        Db::new("CREATE TABLE t AS SELECT md5(i::text) FROM generate_series(1, 50000) i").await
+    else {
+        return;
+    };
+    let role = unique("ripcord_backup_role");
+    let password = "pl4nt3d:S3cret/w@rd";
+    db.sql(&format!(
+        "CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{password}'"
+    ))
+    .await;
+    let conninfo = db.as_role(&role, password);
+    let source = PostgresSource::new(conninfo, PostgresOptions::default());
+    let shown = format!("{source:?}");
+    let seen = watch_argv(async {
+        let manifest = vault()
+            .create(&source, &CreateOptions::default(), &())
+            .await
+            .unwrap();
+        let text = format!("{manifest:?}");
+        assert!(!text.contains(password));
+    })
+    .await;
+    db.sql(&format!("DROP ROLE {role}")).await;
+    assert!(seen.iter().any(|argv| argv.contains("pg_dump")), "{seen:?}");
+    assert!(
+        seen.iter().any(|argv| argv.contains("pg_restore")),
+        "{seen:?}"
+    );
+    assert!(seen.iter().all(|argv| !argv.contains("S3cret")), "{seen:?}");
+    assert!(!shown.contains("S3cret"));
+}
+
+#[tokio::test]
+async fn without_createdb_it_says_so() {
+    let Some(db) = Db::new("CREATE TABLE t (a int)").await else {
+        return;
+    };
+    let role = unique("ripcord_backup_plain");
+    let name = db.name();
+    db.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x1y2z3'; ALTER TABLE t OWNER TO {role}; GRANT CONNECT ON DATABASE \"{name}\" TO {role}"
+    ))
+    .await;
+    let conninfo = db.as_role(&role, "x1y2z3");
+    let source = PostgresSource::new(conninfo, PostgresOptions::default());
+    let vault = vault();
+    let error = vault
+        .create(&source, &CreateOptions::default(), &())
+        .await
+        .unwrap_err();
+    db.sql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"))
+        .await;
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    assert!(error.help().unwrap().contains("CREATEDB"), "{error:?}");
+    assert_eq!(vault.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_fails_the_backup() {
+    let Some(db) = Db::new(
+        "CREATE TABLE t AS SELECT repeat(md5(i::text), 40) FROM generate_series(1, 60000) i",
+    )
+    .await
+    else {
+        return;
+    };
+    let vault = vault();
+    let source = db.source();
+    let admin = db.admin().await;
+    let gone = async {
+        // As soon as pg_dump is at work.
+        loop {
+            let ended = admin
+                .query(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE datname = $1 AND query LIKE 'COPY %'",
+                    &[&db.name()],
+                )
+                .await
+                .unwrap();
+            if !ended.is_empty() {
+                break;
+            }
+        }
+    };
+    let options = CreateOptions::default();
+    let (result, ()) = tokio::join!(vault.create(&source, &options, &()), gone);
+    let error = result.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::ToolFailed | ErrorKind::Unreachable),
+        "{error}"
+    );
+    assert_eq!(vault.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_for_only_so_long() {
+    let Some(db) = Db::new("CREATE TABLE t (a int)").await else {
+        return;
+    };
+    let client = db.client().await;
+    client
+        .batch_execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let mut options = PostgresOptions::default();
+    options.lock_wait_timeout = std::time::Duration::from_millis(300);
+    let source = PostgresSource::new(db.conninfo.clone(), options);
+    let error = vault()
+        .create(&source, &CreateOptions::default(), &())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Locked | ErrorKind::ToolFailed),
+        "{error}"
+    );
+    client.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
+async fn cancelling_kills_the_children() {
+    let Some(db) = Db::new("CREATE TABLE t (a int)").await else {
+        return;
+    };
+    let client = db.client().await;
+    client
+        .batch_execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let tag = unique("ripcord_backup_tag");
+    let mut options = PostgresOptions::default();
+    options.env = vec![("RIPCORD_TEST_TAG".to_owned(), tag.clone())];
+    options.application_name = tag.clone();
+    // Only the cancelling ends the waiting.
+    options.lock_wait_timeout = std::time::Duration::from_secs(3600);
+    let source = PostgresSource::new(db.conninfo.clone(), options);
+    let admin = db.admin().await;
+    let tagged = || {
+        std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            std::fs::read(entry.path().join("environ"))
+                .is_ok_and(|env| String::from_utf8_lossy(&env).contains(&tag))
+        })
+    };
+    let sessions = async || {
+        admin
+            .query(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'",
+                &[&tag],
+            )
+            .await
+            .unwrap()
+            .len()
+    };
+    let task = tokio::spawn(async move {
+        let mut sink = Vec::new();
+        source.dump(&mut sink).await.map(drop)
+    });
+    // The child and its session are there, with the caller's tag, and so is ours.
+    while !tagged() || sessions().await < 2 {
+        tokio::task::yield_now().await;
+    }
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    while tagged() || sessions().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    client.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_we_made_is_dropped() {
+    let Some(db) = Db::new("CREATE TABLE t (a int)").await else {
+        return;
+    };
+    let source = db.source();
+    let error = source.discard(db.name()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let error = source.discard("postgres").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    source.discard("there_is_no_such_database").await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_tools_are_named() {
+    let Some(db) = Db::new("").await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let fake = dir.path().join("pg_dump");
+    std::fs::write(&fake, "#!/bin/sh\necho 'pg_dump (PostgreSQL) 99.1'\n").unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // A later version serves only if there is none of the server's own; there is.
+    let mut options = PostgresOptions::default();
+    options.tool_dirs = vec![dir.path().to_owned()];
+    let source = PostgresSource::new(db.conninfo.clone(), options);
+    let mut archive = Vec::new();
+    let snapshot = source.dump(&mut archive).await.unwrap();
+    assert!(
+        !snapshot.server.tool.contains("99.1"),
+        "{}",
+        snapshot.server.tool
+    );
+}
