@@ -45,7 +45,7 @@ impl Backend for OneFile {
     }
 }
 
-/// Never comes to an answer about the new release, so that the run can be cut off in the middle.
+/// Never answers about the new release, so that the run can be cut off.
 #[derive(Debug)]
 struct Slow;
 
@@ -69,8 +69,7 @@ async fn main() -> anyhow::Result<()> {
         let journal = Arc::new(SqliteJournal::open(&journal)?);
         Ok(Engine::new(backend, journal, Arc::new(Slow), owner, policy))
     };
-
-    // Cut off in the middle, and its process is gone: that pid belongs to nobody.
+    // Cut off, and its process is gone: that pid belongs to nobody.
     let me = Owner::this_process("here", "me");
     let dead = Owner {
         pid: i32::MAX,

@@ -1,7 +1,7 @@
 //! The only file that names concrete adapters: from the configuration to objects that do something.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -42,6 +42,8 @@ pub struct Wiring {
     pub output: Arc<Output>,
     /// The tag of the run in progress.
     pub tags: RunTags,
+    /// Made once: reading the system's root certificates takes longer than most checks.
+    http: OnceLock<HttpClient>,
 }
 
 impl Wiring {
@@ -52,6 +54,7 @@ impl Wiring {
             config,
             output,
             tags: RunTags::default(),
+            http: OnceLock::new(),
         }
     }
 
@@ -63,17 +66,24 @@ impl Wiring {
         &self,
         names: Option<&[String]>,
     ) -> Result<Vec<(Arc<dyn HealthCheck>, &CheckConfig)>> {
-        let client = HttpClient::new().context("cannot set up the HTTP client")?;
         let wanted = |c: &&CheckConfig| names.is_none_or(|names| names.contains(&c.name));
         self.config
             .checks
             .iter()
             .filter(wanted)
-            .map(|c| Ok((self.check(c, &client)?, c)))
+            .map(|c| Ok((self.check(c)?, c)))
             .collect()
     }
 
-    fn check(&self, c: &CheckConfig, client: &HttpClient) -> Result<Arc<dyn HealthCheck>> {
+    fn http_client(&self) -> Result<&HttpClient> {
+        if let Some(client) = self.http.get() {
+            return Ok(client);
+        }
+        let client = HttpClient::new().context("cannot set up the HTTP client")?;
+        Ok(self.http.get_or_init(|| client))
+    }
+
+    fn check(&self, c: &CheckConfig) -> Result<Arc<dyn HealthCheck>> {
         let name = c.name.clone();
         Ok(match &c.kind {
             CheckKind::Http(http) => {
@@ -90,7 +100,12 @@ impl Wiring {
                     ReleaseFrom::Header(name) => Origin::Header(name.clone()),
                     ReleaseFrom::Json(path) => Origin::Json(path.clone()),
                 });
-                Arc::new(HttpCheck::new(name, http.url.reveal(), settings, client)?)
+                Arc::new(HttpCheck::new(
+                    name,
+                    http.url.reveal(),
+                    settings,
+                    self.http_client()?,
+                )?)
             }
             CheckKind::Tcp { address } => Arc::new(TcpCheck::new(name, address, c.timeout)?),
             CheckKind::Postgres(postgres) => Arc::new(postgres_check(name, c.timeout, postgres)),

@@ -43,7 +43,12 @@ impl Customers {
                     _ = tick.tick() => {}
                     _ = stopped.changed() => break,
                 }
-                open.spawn(visit(client.clone(), base.clone(), number, Arc::clone(&theirs)));
+                open.spawn(visit(
+                    client.clone(),
+                    base.clone(),
+                    number,
+                    Arc::clone(&theirs),
+                ));
                 while open.try_join_next().is_some() {}
             }
             // Everybody who is inside is served before the doors close.
@@ -53,13 +58,19 @@ impl Customers {
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) async fn leave(self) -> Seen {
         let _ = self.stop.send(true);
         let _ = self.task.await;
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -68,7 +79,9 @@ async fn visit(client: Client, base: String, number: u64, seen: Arc<Mutex<Seen>>
     let request = if number.is_multiple_of(2) {
         client.get(format!("{base}/orders/{}", 1 + number % 100_000))
     } else {
-        client.post(format!("{base}/orders")).json(&json!({"item": item, "note": "from the demo"}))
+        client
+            .post(format!("{base}/orders"))
+            .json(&json!({"item": item, "note": "from the demo"}))
     };
     let answer = request.timeout(Duration::from_secs(3)).send().await;
     let Ok(answer) = answer else {
@@ -77,7 +90,11 @@ async fn visit(client: Client, base: String, number: u64, seen: Arc<Mutex<Seen>>
     };
     let (status, release) = (answer.status(), release_of(&answer));
     let id = match status.as_u16() {
-        201 => answer.json::<serde_json::Value>().await.ok().and_then(|body| body["id"].as_i64()),
+        201 => answer
+            .json::<serde_json::Value>()
+            .await
+            .ok()
+            .and_then(|body| body["id"].as_i64()),
         _ => None,
     };
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! The demo: deploys good and bad releases of the shop with the real `ripcord` while customers keep ordering, and
 //! then checks that nothing was lost.
 
+mod bench;
 mod customers;
 mod site;
 mod story;
@@ -23,11 +24,22 @@ pub(crate) struct Arguments {
     /// A folder for everything the demo writes.
     #[arg(long)]
     pub(crate) into: PathBuf,
+    /// Measure instead: cold start, and what `ripcord plan` adds to the database's and the service's own time.
+    #[arg(long)]
+    pub(crate) bench: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    if arguments.bench {
+        bench::measure(&arguments).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let held = story::tell(&arguments).await?;
-    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

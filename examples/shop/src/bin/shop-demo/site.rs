@@ -15,7 +15,7 @@ pub(crate) struct Site {
     pub(crate) folder: PathBuf,
     pub(crate) database_url: String,
     pub(crate) base: String,
-    programs: PathBuf,
+    pub(crate) programs: PathBuf,
 }
 
 /// What a `ripcord` call said.
@@ -31,12 +31,21 @@ impl Site {
     pub(crate) fn prepare(arguments: &Arguments) -> Result<Self> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = std::path::absolute(&arguments.into)?;
-        let programs = std::env::current_exe()?.parent().context("no folder of programs")?.to_owned();
+        let programs = std::env::current_exe()?
+            .parent()
+            .context("no folder of programs")?
+            .to_owned();
         let releases = folder.join("site/releases");
         for release in ["v1", "v2", "v3", "v4", "v5"] {
-            copy(&source.join("releases").join(release), &releases.join(release))?;
+            copy(
+                &source.join("releases").join(release),
+                &releases.join(release),
+            )?;
             std::fs::hard_link(programs.join("shop"), releases.join(release).join("shop"))
-                .or_else(|_| std::fs::copy(programs.join("shop"), releases.join(release).join("shop")).map(drop))?;
+                .or_else(|_| {
+                    std::fs::copy(programs.join("shop"), releases.join(release).join("shop"))
+                        .map(drop)
+                })?;
         }
         std::fs::copy(source.join("ripcord.toml"), folder.join("ripcord.toml"))?;
         let database_url = arguments
@@ -52,7 +61,7 @@ impl Site {
         })
     }
 
-    fn ripcord(&self, words: &[&str]) -> Command {
+    pub(crate) fn ripcord(&self, words: &[&str]) -> Command {
         let mut command = Command::new(self.programs.join("ripcord"));
         command
             .args(words)
@@ -72,7 +81,10 @@ impl Site {
     /// Runs `ripcord`; kills it as soon as its progress holds `kill_at`.
     pub(crate) async fn run(&self, words: &[&str], kill_at: Option<&str>) -> Result<Said> {
         use std::io::Write as _;
-        let mut child = self.ripcord(words).spawn().context("cannot start ripcord")?;
+        let mut child = self
+            .ripcord(words)
+            .spawn()
+            .context("cannot start ripcord")?;
         let stdout = child.stdout.take().context("no stdout")?;
         let stderr = child.stderr.take().context("no stderr")?;
         let mut log = std::fs::OpenOptions::new()
@@ -82,7 +94,9 @@ impl Site {
         writeln!(log, "$ ripcord {}", words.join(" "))?;
         let printed = tokio::spawn(async move {
             let mut text = String::new();
-            let read = tokio::io::AsyncReadExt::read_to_string(&mut BufReader::new(stdout), &mut text).await;
+            let read =
+                tokio::io::AsyncReadExt::read_to_string(&mut BufReader::new(stdout), &mut text)
+                    .await;
             read.map(|_| text)
         });
         let mut lines = BufReader::new(stderr).lines();
@@ -103,7 +117,10 @@ impl Site {
     /// Stops the service, whichever release runs.
     pub(crate) async fn close(&self) -> Result<()> {
         let current = self.folder.join("site/current");
-        Command::new("./stop.sh").current_dir(current).status().await?;
+        Command::new("./stop.sh")
+            .current_dir(current)
+            .status()
+            .await?;
         Ok(())
     }
 }

@@ -22,7 +22,11 @@ struct Teller(Instant);
 
 impl Teller {
     fn say(&self, text: &str) {
-        let _ = writeln!(std::io::stdout(), "{:6.1} s  {text}", self.0.elapsed().as_secs_f64());
+        let _ = writeln!(
+            std::io::stdout(),
+            "{:6.1} s  {text}",
+            self.0.elapsed().as_secs_f64()
+        );
     }
 }
 
@@ -40,11 +44,19 @@ pub(crate) async fn tell(arguments: &Arguments) -> Result<bool> {
     let teller = Teller(Instant::now());
     let mut checks = Checks::default();
     let site = Site::prepare(arguments)?;
-    connect(&arguments.postgres).await?.batch_execute("CREATE DATABASE shop").await?;
+    connect(&arguments.postgres)
+        .await?
+        .batch_execute("CREATE DATABASE shop")
+        .await?;
     let postgres = connect(&site.database_url).await?;
 
-    let migrated = site.run(&["migration", "run", "--release", "v1"], None).await?;
-    ensure!(migrated.code == Some(0), "the first migration failed; see ripcord.log");
+    let migrated = site
+        .run(&["migration", "run", "--release", "v1"], None)
+        .await?;
+    ensure!(
+        migrated.code == Some(0),
+        "the first migration failed; see ripcord.log"
+    );
     postgres
         .execute(
             "INSERT INTO orders (item, note) SELECT 'seed-' || g, 'note ' || g FROM generate_series(1, $1::bigint) g",
@@ -52,7 +64,10 @@ pub(crate) async fn tell(arguments: &Arguments) -> Result<bool> {
         )
         .await?;
     let seeded_before = seeded(&postgres).await?;
-    teller.say(&format!("seeded {SEEDED} orders, content hash {}", short(&seeded_before)));
+    teller.say(&format!(
+        "seeded {SEEDED} orders, content hash {}",
+        short(&seeded_before)
+    ));
     let first = site.run(&["deploy", "v1"], None).await?;
     checks.expect("v1 is deployed", first.code == Some(0));
     teller.say("v1 runs, proved by its own answer");
@@ -73,29 +88,55 @@ pub(crate) async fn tell(arguments: &Arguments) -> Result<bool> {
     let seconds = first_error
         .as_ref()
         .map(|(at, _)| verified.saturating_duration_since(*at).as_secs_f64());
-    teller.say(&format!("deploy v3 (renames a column; its code answers 500): {}", outcome(&bad)));
+    teller.say(&format!(
+        "deploy v3 (renames a column; its code answers 500): {}",
+        outcome(&bad)
+    ));
     for reason in bad.json["reasons"].as_array().into_iter().flatten() {
         teller.say(&format!("    {}", reason.as_str().unwrap_or_default()));
     }
     checks.expect("v3 is rolled back (exit 1)", bad.code == Some(1));
-    checks.expect("v2 runs again, proved by its own answer", running(&client, &site).await == "v2");
-    checks.expect("the schema is the one before v3", schema(&site).await? == schema_before);
-    checks.expect("customers saw v3 fail", first_error.as_ref().is_some_and(|(_, r)| r == "v3"));
+    checks.expect(
+        "v2 runs again, proved by its own answer",
+        running(&client, &site).await == "v2",
+    );
+    checks.expect(
+        "the schema is the one before v3",
+        schema(&site).await? == schema_before,
+    );
+    checks.expect(
+        "customers saw v3 fail",
+        first_error.as_ref().is_some_and(|(_, r)| r == "v3"),
+    );
 
     let blocked = site.run(&["deploy", "v4"], None).await?;
-    teller.say(&format!("deploy v4 (drops a column, no way back): {}", outcome(&blocked)));
+    teller.say(&format!(
+        "deploy v4 (drops a column, no way back): {}",
+        outcome(&blocked)
+    ));
     checks.expect("v4 is blocked (exit 3)", blocked.code == Some(3));
-    checks.expect("nothing changed for v4", schema(&site).await? == schema_before);
+    checks.expect(
+        "nothing changed for v4",
+        schema(&site).await? == schema_before,
+    );
     checks.expect("v2 still runs", running(&client, &site).await == "v2");
 
-    let killed = site.run(&["deploy", "v5"], Some("post gate: started")).await?;
-    checks.expect("ripcord was killed in the middle of v5", killed.code.is_none());
+    let killed = site
+        .run(&["deploy", "v5"], Some("post gate: started"))
+        .await?;
+    checks.expect(
+        "ripcord was killed in the middle of v5",
+        killed.code.is_none(),
+    );
     teller.say("deploy v5: ripcord is killed with SIGKILL after it activated v5");
     let resumed = site.run(&["resume"], None).await?;
     teller.say(&format!("resume: {}", outcome(&resumed)));
     let serving = running(&client, &site).await;
     let expected = if resumed.code == Some(0) { "v5" } else { "v2" };
-    checks.expect("resume ended verified (exit 0 or 1)", matches!(resumed.code, Some(0 | 1)));
+    checks.expect(
+        "resume ended verified (exit 0 or 1)",
+        matches!(resumed.code, Some(0 | 1)),
+    );
     checks.expect("what runs is what resume says", serving == expected);
 
     let status = site.run(&["status"], None).await?;
@@ -105,8 +146,14 @@ pub(crate) async fn tell(arguments: &Arguments) -> Result<bool> {
     let seeded_after = seeded(&postgres).await?;
     site.close().await?;
 
-    checks.expect("every acknowledged order is there", present == seen.orders.len());
-    checks.expect("the seeded orders are unchanged", seeded_before == seeded_after);
+    checks.expect(
+        "every acknowledged order is there",
+        present == seen.orders.len(),
+    );
+    checks.expect(
+        "the seeded orders are unchanged",
+        seeded_before == seeded_after,
+    );
     let held = checks.0.iter().all(|(_, holds)| *holds);
     let summary = json!({
         "schema": 1,
@@ -123,7 +170,10 @@ pub(crate) async fn tell(arguments: &Arguments) -> Result<bool> {
         "checks": checks.0.iter().map(|(what, holds)| json!({"check": what, "holds": holds})).collect::<Vec<_>>(),
         "seconds": teller.0.elapsed().as_secs_f64(),
     });
-    std::fs::write(site.folder.join("summary.json"), serde_json::to_vec_pretty(&summary)?)?;
+    std::fs::write(
+        site.folder.join("summary.json"),
+        serde_json::to_vec_pretty(&summary)?,
+    )?;
     print(&summary);
     Ok(held)
 }
@@ -132,8 +182,16 @@ fn print(summary: &Value) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out);
     for check in summary["checks"].as_array().into_iter().flatten() {
-        let mark = if check["holds"] == true { "held  " } else { "FAILED" };
-        let _ = writeln!(out, "{mark}  {}", check["check"].as_str().unwrap_or_default());
+        let mark = if check["holds"] == true {
+            "held  "
+        } else {
+            "FAILED"
+        };
+        let _ = writeln!(
+            out,
+            "{mark}  {}",
+            check["check"].as_str().unwrap_or_default()
+        );
     }
     let _ = writeln!(
         out,
@@ -142,7 +200,9 @@ fn print(summary: &Value) {
         summary["release_serving"].as_str().unwrap_or_default(),
         summary["requests_served"],
         summary["requests_failed"],
-        summary["seconds_from_first_bad_answer_to_verified_rollback"].as_f64().unwrap_or_default(),
+        summary["seconds_from_first_bad_answer_to_verified_rollback"]
+            .as_f64()
+            .unwrap_or_default(),
         summary["seeded"]["rows_after"],
         summary["acknowledged_writes"]["present"],
         summary["acknowledged_writes"]["remembered"],
@@ -158,15 +218,23 @@ fn outcome(said: &Said) -> String {
 }
 
 fn client() -> Result<Client> {
-    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(Client::builder().tls_backend_preconfigured(tls).pool_max_idle_per_host(0).build()?)
+    let tls = rustls::ClientConfig::builder_with_provider(
+        rustls::crypto::ring::default_provider().into(),
+    )
+    .with_safe_default_protocol_versions()?
+    .with_root_certificates(rustls::RootCertStore::empty())
+    .with_no_client_auth();
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls)
+        .pool_max_idle_per_host(0)
+        .build()?)
 }
 
-async fn connect(url: &str) -> Result<Postgres> {
-    Conninfo::parse(url, &Nothing)?.connect().await.context("cannot connect to PostgreSQL")
+pub(crate) async fn connect(url: &str) -> Result<Postgres> {
+    Conninfo::parse(url, &Nothing)?
+        .connect()
+        .await
+        .context("cannot connect to PostgreSQL")
 }
 
 async fn wait_for_orders(customers: &Customers) -> Result<()> {
@@ -203,14 +271,26 @@ async fn schema(site: &Site) -> Result<String> {
         .envs(Conninfo::parse(&site.database_url, &Nothing)?.libpq_env())
         .output()
         .await?;
-    ensure!(output.status.success(), "pg_dump failed: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "pg_dump failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8_lossy(&output.stdout);
     // Newer pg_dumps write a random key into \restrict lines.
-    Ok(text.lines().filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n"))
+    Ok(text
+        .lines()
+        .filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n"))
 }
 
 async fn running(client: &Client, site: &Site) -> String {
-    match client.get(format!("{}/health/live", site.base)).send().await {
+    match client
+        .get(format!("{}/health/live", site.base))
+        .send()
+        .await
+    {
         Ok(answer) => answer
             .headers()
             .get("x-release")
