@@ -112,8 +112,8 @@ pub enum Command {
     /// All deployments on record, newest first.
     History {
         /// How many.
-        #[arg(long, default_value_t = 20, value_name = "N")]
-        limit: usize,
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
     },
     /// Migrations: lint, status, run, revert.
     #[command(subcommand)]
@@ -146,9 +146,10 @@ pub struct ConsentArgs {
 /// `ripcord migration …`.
 #[derive(Debug, Subcommand)]
 pub enum MigrationCommand {
-    /// Say what migrations lock, rewrite, lose and break; reads files only.
+    /// Say what migrations lock, rewrite, lose and break. Reads files only, each judged by itself: tables of earlier
+    /// files count as full.
     Lint {
-        /// Folders or files; default: the migrations of the current release.
+        /// Folders or .sql files; default: the migrations of the current release.
         paths: Vec<PathBuf>,
         /// The migrations of this release.
         #[arg(long, value_name = "RELEASE", conflicts_with = "paths")]

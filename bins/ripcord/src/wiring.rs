@@ -1,6 +1,6 @@
 //! The only file that names concrete adapters: from the configuration to objects that do something.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use ripcord_health_probe::{Critical, Gate, HealthCheck};
 use ripcord_migration_guard::{PostgresMigrator, RunOptions};
 use ripcord_notify::channels::{Console, HttpClient as NotifyClient, Slack, Webhook};
 use ripcord_notify::{Destination, Dispatcher, Notifier, RetryPolicy};
-use ripcord_rollback::backends::DirectoryBackend;
+use ripcord_rollback::backends::{Claim, DirectoryBackend};
 use ripcord_rollback::engine::BackupNeed;
 use ripcord_rollback::journal::{NoJournal, Owner, SqliteJournal};
 use ripcord_rollback::managers::{CommandManager, CommandOptions, Processes, Writer};
@@ -242,6 +242,34 @@ impl Wiring {
         dispatcher: Option<Arc<Dispatcher>>,
         told: Told,
     ) -> Result<Engine> {
+        self.need_post_gate()?;
+        self.changing_engine(journal, dispatcher, told)
+    }
+
+    /// An engine that only guards changes by hand with the lease; it judges nothing.
+    ///
+    /// # Errors
+    /// As [`engine`](Self::engine).
+    pub fn guard(&self, journal: SqliteJournal) -> Result<Engine> {
+        self.changing_engine(journal, None, Told::default())
+    }
+
+    fn need_post_gate(&self) -> Result<()> {
+        self.config
+            .gate("post")
+            .context("this needs [gate.post] in the configuration: without it nothing would prove a release healthy")?;
+        Ok(())
+    }
+
+    fn changing_engine(
+        &self,
+        journal: SqliteJournal,
+        dispatcher: Option<Arc<Dispatcher>>,
+        told: Told,
+    ) -> Result<Engine> {
+        if let Some((claim, root)) = self.claim() {
+            claim.make(&root)?;
+        }
         self.engine_over(self.journal(journal)?, dispatcher, told)
     }
 
@@ -252,9 +280,6 @@ impl Wiring {
         told: Told,
     ) -> Result<Engine> {
         let backend = self.backend()?;
-        self.config
-            .gate("post")
-            .context("this needs [gate.post] in the configuration: without it nothing would prove a release healthy")?;
         let gates = self.gates(&backend)?;
         let mut policy = Policy::new(&self.config.environment);
         policy.deadline = self.config.deploy.deadline;
@@ -282,11 +307,28 @@ impl Wiring {
     /// # Errors
     /// As [`engine`](Self::engine).
     pub fn reading_engine(&self, told: Told) -> Result<Engine> {
+        self.need_post_gate()?;
+        if let Some((claim, root)) = self.claim() {
+            claim.check(&root)?;
+        }
         let journal: Arc<dyn Journal> = match SqliteJournal::open_existing(&self.config.journal)? {
             Some(journal) => Arc::new(journal),
             None => Arc::new(NoJournal),
         };
         self.engine_over(journal, None, told)
+    }
+
+    /// Which journal governs the root: two configurations must meet at one lease.
+    fn claim(&self) -> Option<(Claim, PathBuf)> {
+        let root = self.config.release.as_ref()?.root.clone();
+        let journal = std::path::absolute(&self.config.journal)
+            .unwrap_or_else(|_| self.config.journal.clone());
+        let claim = Claim::new(
+            &self.config.service,
+            &self.config.environment,
+            journal.display().to_string(),
+        );
+        Some((claim, root))
     }
 
     fn journal(&self, journal: SqliteJournal) -> Result<Arc<dyn Journal>> {

@@ -163,8 +163,6 @@ pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
         .filter(|m| m.irreversible.is_some())
         .collect();
     let destroying: Vec<_> = pending.iter().filter(|m| !m.losses.is_empty()).collect();
-    let lost: Vec<String> = pending.iter().flat_map(|m| m.losses.clone()).collect();
-
     let (class, reason) = if pending.is_empty() {
         (Class::CodeOnly, "no pending migrations".to_owned())
     } else if let Some(m) = destroying.first() {
@@ -236,12 +234,26 @@ pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
             basis: Basis::Assumed,
             reason,
             undo: undo_steps(class, pending),
-            lost,
+            lost: lost(class, pending),
             restore_allowed: consent.restore.is_some(),
             strategy,
         },
         blocked,
         predicted_downtime,
+    }
+}
+
+/// What going back would lose; what the migrations themselves destroy is theirs, and a restore brings it back.
+fn lost(class: Class, pending: &[PendingMigration]) -> Vec<String> {
+    match class {
+        Class::CodeOnly => Vec::new(),
+        Class::Revert => pending
+            .iter()
+            .filter(|m| m.not_additive.is_none())
+            .map(|m| format!("what the new release writes into what {} adds", m.name))
+            .collect(),
+        Class::Restore => vec!["everything that is written after the backup".into()],
+        Class::ForwardOnly => Vec::new(),
     }
 }
 

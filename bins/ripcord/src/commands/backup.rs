@@ -9,6 +9,7 @@ use ripcord_backup::{
 };
 use serde_json::{Value, json};
 
+use super::under_lease;
 use crate::cli::BackupCommand;
 use crate::compose::restored_name;
 use crate::config::{BackupConfig, show_size};
@@ -44,7 +45,13 @@ pub(super) async fn run(wiring: &Wiring, command: BackupCommand, json: bool) -> 
                 switch,
                 dry_run,
             };
-            restore(wiring, &vault, wish, json).await
+            let takes_over = wish.switch && !wish.dry_run;
+            let work = restore(wiring, &vault, wish, json);
+            if takes_over {
+                under_lease(wiring, json, work).await
+            } else {
+                work.await
+            }
         }
         BackupCommand::Gate { max_age, min_level } => {
             gate(wiring, &vault, &config, max_age, min_level.as_deref(), json).await

@@ -90,11 +90,25 @@ pub(super) async fn deploy(wiring: &Wiring, wish: Wish, json: bool) -> Result<Ex
     note(&mut request, "reason", wish.reason.as_deref());
     note(&mut request, "hotfix", wish.hotfix.as_deref());
     request.waive_pre_gate = wish.hotfix;
+    if !wiring.config.journal.exists() {
+        // The very first deployment makes the journal: a mistake in the command must not.
+        wiring
+            .reading_engine(Told::default())?
+            .survey(&request)
+            .await?;
+    }
     run(wiring, json, async |engine| engine.deploy(&request).await).await
 }
 
 pub(super) async fn rollback(wiring: &Wiring, back: &Back, json: bool) -> Result<Exit> {
     let request = back.request();
+    if !wiring.config.journal.exists() {
+        wiring
+            .reading_engine(Told::default())?
+            .survey_return(back.to.as_deref(), &request)
+            .await?
+            .ok();
+    }
     run(wiring, json, async |engine| {
         engine.rollback(back.to.as_deref(), &request).await
     })

@@ -101,12 +101,12 @@ pub(super) async fn status(wiring: &Wiring, json: bool) -> Result<Exit> {
 }
 
 /// All deployments, newest first.
-pub(super) async fn history(wiring: &Wiring, limit: usize, json: bool) -> Result<Exit> {
+pub(super) async fn history(wiring: &Wiring, limit: u32, json: bool) -> Result<Exit> {
     let stories = read(wiring).await?.stories;
     let reports: Vec<DeploymentReport> = stories
         .iter()
         .rev()
-        .take(limit)
+        .take(limit as usize)
         .map(DeploymentReport::of)
         .collect();
     if json {

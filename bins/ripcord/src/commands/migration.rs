@@ -1,13 +1,14 @@
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use ripcord_migration_guard::{
-    Assessment, Error, ErrorKind, Migration, Migrator, Script, Severity, Status, Unobserved,
-    Workspace, assess, live, render, revert_plan,
+    Error, ErrorKind, Finding, Layout, Lint, LintOptions, Migration, Migrator, Script, Severity,
+    Status, Transactional, Unit, Unobserved, Workspace, assess, live, render, revert_plan,
 };
 use serde_json::{Value, json};
 
+use super::under_lease;
 use crate::cli::MigrationCommand;
 use crate::exit::Exit;
 use crate::report::chain;
@@ -23,12 +24,27 @@ pub(super) async fn run(wiring: &Wiring, command: MigrationCommand, json: bool) 
             release,
             to,
             dry_run,
-        } => up(wiring, release.as_deref(), to.as_deref(), dry_run, json).await,
+        } => {
+            let work = up(wiring, release.as_deref(), to.as_deref(), dry_run, json);
+            if dry_run {
+                work.await
+            } else {
+                under_lease(wiring, json, work).await
+            }
+        }
+
         MigrationCommand::Revert {
             release,
             to,
             dry_run,
-        } => down(wiring, release.as_deref(), &to, dry_run, json).await,
+        } => {
+            let work = down(wiring, release.as_deref(), &to, dry_run, json);
+            if dry_run {
+                work.await
+            } else {
+                under_lease(wiring, json, work).await
+            }
+        }
     }
 }
 
@@ -79,46 +95,109 @@ async fn lint(
         .migrations
         .as_ref()
         .context("this needs [migrations] in the configuration")?;
-    let mut all: Vec<Migration> = Vec::new();
+    let mut linted = Linted::default();
     if paths.is_empty() {
         let workspace = workspace(wiring, release).await?;
-        all.extend(migrations.layout.read(&workspace).map_err(|e| told(&e))?);
+        linted.folder(migrations.layout, &workspace)?;
     }
     for path in paths {
-        let workspace = Workspace::new(path);
-        all.extend(migrations.layout.read(&workspace).map_err(|e| told(&e))?);
+        if path.is_file() {
+            linted.file(path)?;
+        } else {
+            linted.folder(migrations.layout, &Workspace::new(path))?;
+        }
     }
-    let judged = assess(&all).map_err(|e| told(&e))?;
-    Ok(show_lint(wiring, &all, &judged, json))
+    Ok(linted.show(wiring, json))
 }
 
-fn show_lint(wiring: &Wiring, all: &[Migration], judged: &Assessment, json: bool) -> Exit {
-    let worst = judged.worst();
-    if json {
-        let findings: Vec<Value> = judged.findings().map(|f| json!({
-            "rule": f.rule, "severity": f.severity.to_string(), "file": f.file, "line": f.line, "column": f.column,
-            "message": f.message, "why": f.why, "help": f.help, "table": f.table, "rewrite": f.rewrite,
-        })).collect();
-        wiring.output.json(json!({
-            "schema": 1,
-            "findings": findings,
-            "statements": {"total": judged.statements, "analysed": judged.analysed},
-        }));
-    } else {
-        let scripts: Vec<Script> = all
-            .iter()
-            .filter_map(|m| Script::parse(&m.up, &m.up_sql).ok())
-            .collect();
-        let scripts: Vec<&Script> = scripts.iter().collect();
-        wiring
-            .output
-            .result(&render(&judged.to_lint(), &scripts, Severity::Warning));
+/// What the linter says about several files, each judged by itself.
+#[derive(Debug, Default)]
+struct Linted {
+    lint: Lint,
+    scripts: Vec<Script>,
+}
+
+impl Linted {
+    fn folder(&mut self, layout: Layout, workspace: &Workspace) -> Result<()> {
+        for migration in layout.read(workspace).map_err(|e| told(&e))? {
+            self.judged(std::slice::from_ref(&migration))?;
+        }
+        Ok(())
     }
-    if worst.is_some_and(|w| w >= Severity::Error) {
-        Exit::Blocked
-    } else {
-        Exit::Ok
+
+    /// A chain of migrations, judged as one.
+    fn judged(&mut self, chain: &[Migration]) -> Result<()> {
+        let judged = assess(chain).map_err(|e| told(&e))?;
+        self.add(judged.to_lint());
+        for migration in chain {
+            self.scripts
+                .push(Script::parse(&migration.up, &migration.up_sql).map_err(|e| told(&e))?);
+        }
+        Ok(())
     }
+
+    fn file(&mut self, path: &Path) -> Result<()> {
+        let bytes =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))?;
+        let script = Script::parse(path, &text).map_err(|e| told(&e))?;
+        let unit = Unit {
+            script: script.clone(),
+            transaction: Transactional::Yes,
+        };
+        let found = ripcord_migration_guard::lint(&[unit], &LintOptions::with_own_runner())
+            .map_err(|e| told(&e))?;
+        self.add(found);
+        self.scripts.push(script);
+        Ok(())
+    }
+
+    fn add(&mut self, found: Lint) {
+        self.lint.findings.extend(found.findings);
+        self.lint.statements += found.statements;
+        self.lint.analysed += found.analysed;
+    }
+
+    fn show(&self, wiring: &Wiring, json: bool) -> Exit {
+        if json {
+            let findings: Vec<Value> = self.lint.findings.iter().map(finding_json).collect();
+            wiring.output.json(json!({
+                "schema": 1,
+                "findings": findings,
+                "statements": {"total": self.lint.statements, "analysed": self.lint.analysed},
+            }));
+        } else {
+            let scripts: Vec<&Script> = self.scripts.iter().collect();
+            wiring
+                .output
+                .result(&render(&self.lint, &scripts, Severity::Warning));
+        }
+        if self
+            .lint
+            .worst()
+            .is_some_and(|worst| worst >= Severity::Error)
+        {
+            Exit::Blocked
+        } else {
+            Exit::Ok
+        }
+    }
+}
+
+fn finding_json(f: &Finding) -> Value {
+    json!({
+        "rule": f.rule,
+        "severity": f.severity.to_string(),
+        "file": f.file,
+        "line": f.line,
+        "column": f.column,
+        "message": f.message,
+        "why": f.why,
+        "help": f.help,
+        "table": f.table,
+        "rewrite": f.rewrite,
+    })
 }
 
 async fn status(wiring: &Wiring, release: Option<&str>, json: bool) -> Result<Exit> {
@@ -288,7 +367,14 @@ async fn preview(
                 .await
                 .map_err(|e| told(&e))?;
         }
-        show_lint(wiring, migrations, &judged, false);
+        let mut linted = Linted::default();
+        linted.add(judged.to_lint());
+        for m in migrations {
+            linted
+                .scripts
+                .push(Script::parse(&m.up, &m.up_sql).map_err(|e| told(&e))?);
+        }
+        linted.show(wiring, false);
     }
     Ok(Exit::Ok)
 }
@@ -306,7 +392,11 @@ fn finish(
             .output
             .json(json!({"schema": 1, done: versions, "error": error}));
     } else if versions.is_empty() {
-        wiring.output.result("nothing to do");
+        wiring.output.result(if failed.is_some() {
+            "nothing was changed"
+        } else {
+            "nothing to do"
+        });
     } else {
         wiring
             .output

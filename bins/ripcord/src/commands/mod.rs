@@ -34,8 +34,8 @@ pub async fn run(cli: Cli) -> Exit {
     let wiring = match load(&cli.config, &cli.env, &ci) {
         Ok(wiring) => wiring,
         Err(error) => {
-            Output::new(Mask::default(), &ci).error(&crate::report::chain(error.as_ref()));
-            return Exit::Usage;
+            let output = Output::new(Mask::default(), &ci);
+            return failed(&output, &cli.env, cli.json, &error);
         }
     };
     for warning in &wiring.config.warnings {
@@ -98,10 +98,24 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Backup(command) => backup::run(&wiring, command, json).await,
         Command::Notify(command) => notify::run(&wiring, command, json).await,
     };
-    done.unwrap_or_else(|error| {
-        wiring.output.error(&told(error.as_ref()));
-        exit_of(&error)
-    })
+    done.unwrap_or_else(|error| failed(&wiring.output, &wiring.config.environment, json, &error))
+}
+
+/// One line on standard error, and with `--json` a document that says the same.
+fn failed(output: &Output, environment: &str, json: bool, error: &anyhow::Error) -> Exit {
+    let (text, exit) = (told(error.as_ref()), exit_of(error));
+    output.error(&text);
+    if json {
+        let (outcome, code) = match exit {
+            Exit::LeaseHeld => ("lease_held", "fenced"),
+            Exit::NeedsHuman => ("needs_human", "interrupted"),
+            _ => ("usage", "usage"),
+        };
+        let reason = ripcord_rollback::plan::Reason::new(code, text);
+        let report = crate::report::DeploymentReport::without(environment, outcome, &reason);
+        output.json(serde_json::to_value(report).unwrap_or_default());
+    }
+    exit
 }
 
 fn load(file: &Path, environment: &str, ci: &Ci) -> Result<Wiring> {
@@ -147,4 +161,26 @@ fn exit_of(error: &anyhow::Error) -> Exit {
 /// The journal, made if it is missing: for commands that change something.
 fn journal(wiring: &Wiring) -> Result<SqliteJournal> {
     Ok(SqliteJournal::open(&wiring.config.journal)?)
+}
+
+/// Runs a change by hand under the lease, so that it never meets a deployment.
+async fn under_lease(
+    wiring: &Wiring,
+    json: bool,
+    work: impl Future<Output = Result<Exit>>,
+) -> Result<Exit> {
+    let engine = wiring.guard(journal(wiring)?)?;
+    match engine.exclusively(work).await? {
+        Ok(done) => done,
+        Err(holder) => {
+            let report =
+                crate::report::DeploymentReport::lease_held(&wiring.config.environment, &holder);
+            if json {
+                wiring.output.json(serde_json::to_value(&report)?);
+            } else {
+                wiring.output.result(&crate::report::story_text(&report));
+            }
+            Ok(Exit::LeaseHeld)
+        }
+    }
 }

@@ -41,10 +41,19 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     let overlays = take_overlays(&file, &mut base)?;
     let mut asked = None;
     let names: BTreeSet<&str> = overlays.iter().map(|(name, _)| name.as_str()).collect();
-    if !names.is_empty() && !names.contains(sources.environment) {
-        let known: Vec<&str> = names.iter().copied().collect();
-        let hint = format!("known here: {}", known.join(", "));
+    // A mistyped name must not quietly be an environment of its own, with a journal and a lease of its own.
+    let implied = names.is_empty() && sources.environment == "production";
+    if !implied && !names.contains(sources.environment) {
         let message = format!("there is no [environment.{}]", sources.environment);
+        let hint = if names.is_empty() {
+            "write it, empty if nothing differs; without any, the environment is \"production\""
+                .to_owned()
+        } else {
+            format!(
+                "known here: {}",
+                names.iter().copied().collect::<Vec<_>>().join(", ")
+            )
+        };
         return Err(ConfigError::new(&file, 0, 0, message).with_hint(hint));
     }
     for (name, over) in overlays {
@@ -89,6 +98,11 @@ fn take_overlays(file: &str, base: &mut Table) -> Result<Vec<(String, Table)>, C
     environments
         .into_iter()
         .map(|(name, entry)| match entry.node.value {
+            Value::Table(_) if !is_plain(&name) => {
+                let message =
+                    format!("an environment is named with letters, digits and . _ -, not {name:?}");
+                Err(ConfigError::new(file, entry.line, entry.column, message))
+            }
             Value::Table(table) => Ok((name, table)),
             other => {
                 let message = format!(
@@ -153,8 +167,7 @@ impl Reader<'_> {
             None => return Err(top.missing("version").with_hint("write version = 1")),
         }
         let service = top.need_text("service")?.to_owned();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if service.is_empty() || service.starts_with('.') || !service.chars().all(plain) {
+        if !is_plain(&service) {
             return Err(top.wrong(
                 "service",
                 "a service is named with letters, digits and . _ -",
@@ -648,6 +661,12 @@ fn deploy(section: Option<Section<'_>>) -> Result<DeployConfig, ConfigError> {
     }
     section.finish()?;
     Ok(deploy)
+}
+
+/// A name that goes into paths, variables and messages.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && name.len() <= 64 && !name.starts_with('.') && name.chars().all(plain)
 }
 
 /// Whether a URL or connection string carries a password in the clear.

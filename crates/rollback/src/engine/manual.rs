@@ -85,6 +85,10 @@ impl Engine {
             };
             return Ok(Err(Reason::new("no_known_good", text)));
         };
+        if observed.is(&target) {
+            let text = format!("{target} is the release that runs already");
+            return Ok(Err(Reason::new("already_running", text)));
+        }
         let mut blocked = Vec::new();
         if let Err(e) = self.backend.resolve(&target.id).await {
             blocked.push(Reason::new("previous_not_obtainable", e.chain()));
@@ -359,7 +363,7 @@ impl Flight<'_> {
             back_of(back),
             &story,
             "by_hand".into(),
-            request.notes.clone(),
+            by_hand_reasons(&request.notes),
         )
         .await
     }
@@ -392,7 +396,16 @@ impl Flight<'_> {
             stop_writers: true,
             activate: true,
         };
-        self.back(back, story, "by_hand".into(), Vec::new()).await
+        self.back(back, story, "by_hand".into(), by_hand_reasons(&[]))
+            .await
+    }
+}
+
+fn by_hand_reasons(notes: &[String]) -> Vec<String> {
+    if notes.is_empty() {
+        vec!["asked for by hand".into()]
+    } else {
+        notes.to_vec()
     }
 }
 

@@ -8,6 +8,7 @@ mod stop;
 mod survey;
 mod undo;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,6 +197,28 @@ impl Engine {
         };
         self.journal.request(&open.deployment, event).await?;
         Ok(Some((open.deployment.clone(), holder)))
+    }
+
+    /// Runs `work` under the lease without beginning a deployment: for changes by hand that must not meet one.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`]. `work` is dropped when the lease is taken over.
+    pub async fn exclusively<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<Result<T, Holder>, Error> {
+        let lease = match self.lease().await? {
+            Ok(lease) => lease,
+            Err(holder) => return Ok(Err(holder)),
+        };
+        let watch = self.watch(String::new(), lease.clone());
+        let done = tokio::select! {
+            done = work => Ok(done),
+            _ = self.stop.fenced() => Err(Error::new("go on with", "a change by hand", ErrorKind::Fenced)),
+        };
+        watch.abort();
+        self.journal.release(&lease).await?;
+        Ok(Ok(done?))
     }
 
     async fn lease(&self) -> Result<Result<Lease, Holder>, Error> {

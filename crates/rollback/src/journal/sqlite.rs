@@ -358,7 +358,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn holder(&self) -> Result<Option<Holder>, Error> {
-        self.with_connection("read the lease in", |c| sqlite_lease::holder(c))
+        self.with_connection("read the lease in", sqlite_lease::holder)
             .await
     }
 

@@ -67,7 +67,9 @@ fn request() -> Request {
     request
 }
 
-fn scenarios() -> Vec<(&'static str, fn() -> Bench)> {
+type Scenario = (&'static str, fn() -> Bench);
+
+fn scenarios() -> Vec<Scenario> {
     fn renames() -> PendingMigration {
         PendingMigration {
             not_additive: Some("renames a column".into()),

@@ -1,0 +1,190 @@
+//! The binary as a script sees it: stdout, stderr, exit status.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "test code"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn guard(args: &[&str], folder: &Path, environment: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_migration-guard"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("DATABASE_URL")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn help_is_stable() {
+    let here = folder(&[]);
+    let mut all = String::new();
+    for args in [
+        &["--help"][..],
+        &["lint", "--help"],
+        &["status", "--help"],
+        &["run", "--help"],
+        &["revert", "--help"],
+    ] {
+        all.push_str(&text(&guard(args, here.path(), &[]).stdout));
+        all.push_str("\n----\n");
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn exit_status_says_how_bad_it_is() {
+    let here = folder(&[
+        ("1_good.sql", "CREATE TABLE a (id bigint PRIMARY KEY);"),
+        ("2_bad.sql", "ALTER TABLE b DROP COLUMN c;"),
+        ("3_broken.sql", "SELECT 1;\nALTER TABEL b;"),
+    ]);
+    let code = |args: &[&str]| guard(args, here.path(), &[]).status.code();
+    assert_eq!(code(&["lint", "1_good.sql"]), Some(0));
+    assert_eq!(code(&["lint", "2_bad.sql"]), Some(3));
+    assert_eq!(code(&["lint", "3_broken.sql"]), Some(2));
+    assert_eq!(code(&["lint", "--each", "3_broken.sql"]), Some(3));
+    assert_eq!(code(&["lint", "absent.sql"]), Some(2));
+    assert_eq!(code(&["lint"]), Some(2));
+    assert_eq!(code(&["lint", "--dialect", "mysql", "1_good.sql"]), Some(2));
+    assert_eq!(code(&["status"]), Some(2));
+}
+
+#[test]
+fn bad_input_is_one_line_and_a_hint() {
+    let here = folder(&[("1_a.up.sql", "SELECT 1;\nALTER TABEL b;")]);
+    let shown = text(&guard(&["lint", "1_a.up.sql"], here.path(), &[]).stderr);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 2, "{shown}");
+    assert!(
+        lines[0].starts_with("error: failed to parse 1_a.up.sql:2:"),
+        "{shown}"
+    );
+    assert!(lines[1].starts_with("help: "), "{shown}");
+    std::fs::write(here.path().join("2_b.up.sql"), b"SELECT '\xff';").unwrap();
+    let shown = text(&guard(&["lint", "2_b.up.sql"], here.path(), &[]).stderr);
+    assert!(shown.contains("2_b.up.sql"), "{shown}");
+}
+
+#[test]
+fn json_counts_and_places() {
+    let here = folder(&[("1_a.up.sql", "SELECT 1;\nDROP TABLE b;")]);
+    let out = guard(&["lint", "--json", "."], here.path(), &[]);
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(json["statements"]["total"], 2);
+    assert_eq!(json["statements"]["analysed"], 2);
+    let findings = json["findings"].as_array().unwrap();
+    let drop = findings.iter().find(|f| f["rule"] == "drop-table").unwrap();
+    assert_eq!(
+        (&drop["line"], &drop["severity"]),
+        (&2.into(), &"blocker".into())
+    );
+}
+
+#[test]
+fn a_folder_is_one_chain_unless_each_is_asked_for() {
+    let here = folder(&[
+        ("9_a.up.sql", "CREATE TABLE a (id bigint PRIMARY KEY);"),
+        ("10_b.up.sql", "DROP TABLE a;"),
+        ("10_b.down.sql", "DROP TABLE something_else;"),
+    ]);
+    assert_eq!(
+        guard(&["lint", "."], here.path(), &[]).status.code(),
+        Some(0)
+    );
+    assert_eq!(
+        guard(&["lint", "--each", "."], here.path(), &[])
+            .status
+            .code(),
+        Some(3)
+    );
+}
+
+#[test]
+fn an_unreachable_database_is_bad_input_without_its_password() {
+    let here = folder(&[("1_a.up.sql", "SELECT 1;")]);
+    let url = ("DATABASE_URL", "postgres://u:s3cretmark@127.0.0.1:1/db");
+    let out = guard(&["status", "--path", "."], here.path(), &[url]);
+    assert_eq!(out.status.code(), Some(2));
+    let shown = text(&out.stderr) + &text(&out.stdout);
+    assert!(!shown.contains("s3cretmark"), "{shown}");
+}
+
+#[test]
+fn from_nothing_to_two_and_back_to_one() {
+    let Ok(server) = std::env::var("RIPCORD_TEST_POSTGRES_URL") else {
+        let required = std::env::var("RIPCORD_REQUIRE_SERVICES").is_ok_and(|v| v == "1");
+        assert!(
+            !required,
+            "RIPCORD_TEST_POSTGRES_URL is not set and services are required"
+        );
+        eprintln!("SKIPPED: RIPCORD_TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let name = format!("mg_cli_{}", std::process::id());
+    let here = folder(&[
+        ("1_a.up.sql", "CREATE TABLE a (id bigint PRIMARY KEY);"),
+        ("1_a.down.sql", "DROP TABLE a;"),
+        ("2_b.up.sql", "CREATE TABLE b (id bigint PRIMARY KEY);"),
+        ("2_b.down.sql", "DROP TABLE b;"),
+    ]);
+    let run = |args: &[&str], path: &Path, url: &str| {
+        let out = guard(args, path, &[("DATABASE_URL", url)]);
+        (out.status.code(), text(&out.stdout) + &text(&out.stderr))
+    };
+    // The binary makes and drops its database itself; the record of that goes to pg_temp.
+    let joint = if server.contains('?') { '&' } else { '?' };
+    let admin = format!("{server}{joint}options=-csearch_path%3Dpg_temp");
+    let once = |sql: &str| {
+        let one = folder(&[("1_once.up.sql", sql)]);
+        let done = run(&["run", "--path", "."], one.path(), &admin);
+        assert_eq!(done.0, Some(0), "{}", done.1);
+    };
+    once(&format!("-- no-transaction\nCREATE DATABASE {name};"));
+    let url = match server.split_once('?') {
+        Some((base, rest)) => format!("{}?{rest}", swap(base, &name)),
+        None => swap(&server, &name),
+    };
+    let dry = run(&["run", "--path", ".", "--dry-run"], here.path(), &url);
+    assert!(dry.1.contains("CREATE TABLE b"), "{}", dry.1);
+    for _ in 0..2 {
+        let up = run(&["run", "--path", "."], here.path(), &url);
+        assert_eq!(up.0, Some(0), "{}", up.1);
+    }
+    let down = run(&["revert", "--path", ".", "--to", "1"], here.path(), &url);
+    assert_eq!(down.0, Some(0), "{}", down.1);
+    let status = run(&["status", "--path", "."], here.path(), &url);
+    assert!(
+        status.1.contains("applied  1") && status.1.contains("pending  2"),
+        "{}",
+        status.1
+    );
+    once(&format!(
+        "-- no-transaction\nDROP DATABASE {name} WITH (FORCE);"
+    ));
+}
+
+/// The same URL with another database at its end.
+fn swap(base: &str, database: &str) -> String {
+    match base.rsplit_once('/') {
+        Some((before, _)) => format!("{before}/{database}"),
+        None => panic!("RIPCORD_TEST_POSTGRES_URL is no URL with a database"),
+    }
+}

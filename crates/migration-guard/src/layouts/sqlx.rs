@@ -1,0 +1,51 @@
+//! sqlx: <https://docs.rs/sqlx/latest/sqlx/macro.migrate.html>
+
+use crate::layouts::folder::{self, Named, Naming, Part};
+use crate::{Error, Migration, Workspace};
+
+pub(super) fn read(workspace: &Workspace) -> Result<Vec<Migration>, Error> {
+    folder::read(workspace, naming)
+}
+
+/// As sqlx does it: split at the first `_`; what has none or does not end in `.sql` is ignored.
+fn naming(file: &str) -> Naming {
+    let Some((version, rest)) = file.split_once('_') else {
+        return Naming::Other;
+    };
+    if !rest.ends_with(".sql") {
+        return Naming::Other;
+    }
+    let (part, stem) = if let Some(stem) = rest.strip_suffix(".up.sql") {
+        (Part::Up, stem)
+    } else if let Some(stem) = rest.strip_suffix(".down.sql") {
+        (Part::Down, stem)
+    } else {
+        (Part::Up, rest.strip_suffix(".sql").unwrap_or(rest))
+    };
+    match version.parse::<i64>() {
+        Ok(version) if version > 0 => Naming::Migration(Named {
+            version,
+            name: stem.replace('_', " "),
+            part,
+        }),
+        _ => Naming::Bad("its name does not begin with a positive number"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_sqlx_reads_them() {
+        assert!(matches!(
+            naming("0007_add_user.up.sql"),
+            Naming::Migration(Named { version: 7, ref name, part: Part::Up }) if name == "add user"
+        ));
+        assert!(matches!(naming("7_a.down.sql"), Naming::Migration(n) if n.part == Part::Down));
+        assert!(matches!(naming("7_a.sql"), Naming::Migration(n) if n.part == Part::Up));
+        assert!(matches!(naming("README.md"), Naming::Other));
+        assert!(matches!(naming("seed.sql"), Naming::Other));
+        assert!(matches!(naming("x_a.sql"), Naming::Bad(_)));
+    }
+}

@@ -1,0 +1,109 @@
+use crate::lint::{Effects, LintOptions, LockMode, Loss, LossKind, Severity, State, Unit};
+use crate::sql::Statement;
+use crate::sql::model::{Kind, Name};
+
+/// All that a rule may look at when it judges one statement.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a LintOptions,
+    /// What the statement does; for the inside of a DO block, one of its statements.
+    pub(crate) kind: &'a Kind,
+    pub(crate) statement: &'a Statement,
+    /// The statement's place in its file.
+    pub(crate) index: usize,
+    pub(crate) unit: &'a Unit,
+    /// The files after this one.
+    pub(crate) later: &'a [Unit],
+    /// What the chain has done so far, without this statement.
+    pub(crate) state: &'a State,
+    pub(crate) effects: &'a Effects,
+}
+
+impl Context<'_> {
+    /// Whether `table` was made by this very chain and holds nothing that matters.
+    pub(crate) fn is_new(&self, table: &Name) -> bool {
+        self.state.is_new(table)
+    }
+
+    /// The statements of this file that come after this one.
+    pub(crate) fn rest(&self) -> &[Statement] {
+        self.unit
+            .script
+            .statements()
+            .get(self.index + 1..)
+            .unwrap_or_default()
+    }
+}
+
+/// All that a rule may look at when it judges a whole file, after its last statement.
+#[derive(Debug)]
+pub(crate) struct UnitContext<'a> {
+    pub(crate) unit: &'a Unit,
+    pub(crate) state: &'a State,
+}
+
+/// What a rule found, before place and lock are added.
+#[derive(Debug)]
+pub(crate) struct Hit {
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) table: Option<Name>,
+    pub(crate) loss: Option<Loss>,
+    pub(crate) severity: Option<Severity>,
+    pub(crate) lock: Option<LockMode>,
+    /// For whole-file rules: the statement to point at.
+    pub(crate) at: Option<usize>,
+}
+
+impl Hit {
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn on(&mut self, table: &Name) -> &mut Self {
+        self.table = Some(table.clone());
+        self
+    }
+
+    pub(crate) fn severity(&mut self, severity: Severity) -> &mut Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    pub(crate) fn at(&mut self, statement: usize) -> &mut Self {
+        self.at = Some(statement);
+        self
+    }
+
+    pub(crate) fn loses(&mut self, kind: LossKind, of: &Name, column: Option<&str>) -> &mut Self {
+        self.loss = Some(Loss {
+            kind,
+            table: of.to_string(),
+            column: column.map(str::to_owned),
+            rows: None,
+            bytes: None,
+        });
+        self
+    }
+}
+
+/// Collects what one rule finds.
+#[derive(Debug, Default)]
+pub(crate) struct Hits(pub(crate) Vec<Hit>);
+
+impl Hits {
+    pub(crate) fn add(&mut self, message: impl Into<String>) -> &mut Hit {
+        let at = self.0.len();
+        self.0.push(Hit {
+            message: message.into(),
+            help: None,
+            table: None,
+            loss: None,
+            severity: None,
+            lock: None,
+            at: None,
+        });
+        &mut self.0[at]
+    }
+}

@@ -1,0 +1,368 @@
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+
+use crate::{Error, Migration, Workspace};
+
+/// Applies and reverts migrations, one at a time, and knows what is applied.
+///
+/// Every method is idempotent and about a state ("make it so that 7 is applied"), so calling it
+/// again after a crash is right. Every version is named; there is no "one back".
+///
+/// Cancel safety: a dropped `up` or `down` cancels the running statement on the server. What was
+/// inside a transaction is undone by the server; what was outside is found by [`resolve`].
+/// Deadlines belong to the caller, apart from the server-side timeouts of the implementation.
+///
+/// [`resolve`]: Migrator::resolve
+#[async_trait]
+pub trait Migrator: Debug + Send + Sync {
+    /// A stable label without secrets.
+    fn name(&self) -> &str;
+
+    /// What is pending, what is applied, and every way in which the two do not fit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Workspace`](crate::ErrorKind::Workspace) when the folder is bad,
+    /// [`Connection`](crate::ErrorKind::Connection) or
+    /// [`Database`](crate::ErrorKind::Database) when the state cannot be read. Problems *in* the
+    /// state are in the answer, not errors.
+    async fn status(&self, workspace: &Workspace) -> Result<Status, Error>;
+
+    /// Makes it so that `version` is applied: exactly this one, no other.
+    ///
+    /// # Errors
+    /// [`UnknownVersion`](crate::ErrorKind::UnknownVersion),
+    /// [`OutOfOrder`](crate::ErrorKind::OutOfOrder), [`Edited`](crate::ErrorKind::Edited),
+    /// [`Dirty`](crate::ErrorKind::Dirty), [`Syntax`](crate::ErrorKind::Syntax) before anything
+    /// is changed; [`Busy`](crate::ErrorKind::Busy),
+    /// [`LockTimeout`](crate::ErrorKind::LockTimeout),
+    /// [`StatementTimeout`](crate::ErrorKind::StatementTimeout),
+    /// [`Database`](crate::ErrorKind::Database), [`Stopped`](crate::ErrorKind::Stopped) while
+    /// running.
+    async fn up(
+        &self,
+        workspace: &Workspace,
+        version: &str,
+        observer: &dyn StepObserver,
+    ) -> Result<Outcome, Error>;
+
+    /// Makes it so that `version` is not applied: exactly this one, which must be the newest.
+    ///
+    /// # Errors
+    /// As [`up`](Migrator::up), and [`Irreversible`](crate::ErrorKind::Irreversible) when the
+    /// down file is missing or does nothing.
+    async fn down(
+        &self,
+        workspace: &Workspace,
+        version: &str,
+        observer: &dyn StepObserver,
+    ) -> Result<Outcome, Error>;
+
+    /// What an interrupted run left of `version`, from the state table and the catalogue.
+    ///
+    /// # Errors
+    /// As [`status`](Migrator::status).
+    async fn resolve(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error>;
+
+    /// Puts right what an interrupted run left of `version`, where that is provably safe: drops
+    /// an index that was left invalid, clears or completes a mark. Never touches data.
+    ///
+    /// # Errors
+    /// [`NeedsHuman`](crate::ErrorKind::NeedsHuman) when nothing can be proved; otherwise as
+    /// [`up`](Migrator::up).
+    async fn repair(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error>;
+}
+
+/// Is told about each statement before and after it runs, for example to journal it.
+///
+/// An `Err` stops the run: before a statement, it is not sent; inside a transaction everything
+/// is rolled back.
+#[async_trait]
+pub trait StepObserver: Debug + Send + Sync {
+    /// A statement is about to be sent.
+    ///
+    /// # Errors
+    /// Whatever the observer finds reason enough to stop.
+    async fn before(&self, step: &Step) -> Result<(), Error>;
+
+    /// A statement was acknowledged by the server. Inside a transaction it is not durable yet.
+    ///
+    /// # Errors
+    /// Whatever the observer finds reason enough to stop.
+    async fn after(&self, step: &Step) -> Result<(), Error>;
+}
+
+/// One statement of a migration that is being run.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The migration's version.
+    pub version: String,
+    /// Forward or back.
+    pub direction: Direction,
+    /// Position among the file's statements, from 0.
+    pub index: usize,
+    /// How many statements the file has.
+    pub total: usize,
+    /// The statement on one line, shortened to at most 120 characters.
+    pub summary: String,
+    /// Whether it runs inside the migration's transaction.
+    pub transaction: crate::Transactional,
+}
+
+/// Forward or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Direction {
+    /// Apply.
+    Up,
+    /// Revert.
+    Down,
+}
+
+/// Observes nothing and never stops a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+#[async_trait]
+impl StepObserver for Unobserved {
+    async fn before(&self, _: &Step) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn after(&self, _: &Step) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What `up` or `down` did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Outcome {
+    /// It was so before; nothing was run.
+    Already,
+    /// It was run to its end and recorded.
+    Applied {
+        /// Wall-clock seconds, waiting for locks included.
+        seconds: f64,
+    },
+}
+
+/// The applied state of a database, seen from one workspace.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// In the workspace and not applied, in the order in which they would run.
+    pub pending: Vec<Migration>,
+    /// Recorded as applied, oldest first.
+    pub applied: Vec<Applied>,
+    /// Every way in which workspace and database do not fit, explained.
+    pub problems: Vec<Problem>,
+}
+
+impl Status {
+    /// The newest applied version, if any.
+    pub fn current(&self) -> Option<&str> {
+        self.applied.last().map(|a| a.version.as_str())
+    }
+
+    /// Whether `version` is recorded as applied.
+    pub fn is_applied(&self, version: &str) -> bool {
+        self.applied.iter().any(|a| a.version == version)
+    }
+}
+
+/// One row of the state table.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Applied {
+    /// The version.
+    pub version: String,
+    /// The name that was recorded, if the state table has one.
+    pub name: Option<String>,
+    /// The checksum that was recorded, in hexadecimal, if the state table has one.
+    pub checksum: Option<String>,
+    /// When it was applied, if the state table says.
+    pub when: Option<SystemTime>,
+}
+
+impl Applied {
+    /// A row with only a version, as golang-migrate knows it.
+    pub fn new(version: impl Into<String>) -> Self {
+        Self {
+            version: version.into(),
+            name: None,
+            checksum: None,
+            when: None,
+        }
+    }
+}
+
+/// A way in which workspace and database do not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Problem {
+    /// Which way.
+    pub kind: ProblemKind,
+    /// The version it is about.
+    pub version: String,
+    /// One sentence for people: what is, and what it means.
+    pub explanation: String,
+}
+
+/// The kind of a [`Problem`].
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum ProblemKind {
+    /// The file of an applied migration has other bytes than what was applied.
+    Edited,
+    /// A pending migration is older than the newest applied one.
+    OutOfOrder,
+    /// Applied, and not in this workspace.
+    Missing,
+    /// An interrupted or failed run left its mark.
+    Dirty,
+}
+
+/// What an interrupted run left of one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Resolution {
+    /// All of it, and it is recorded.
+    Applied,
+    /// Nothing of it, and it is not recorded.
+    NotApplied,
+    /// Some of it: the statements' states, in order.
+    Partial {
+        /// One entry a statement of the up file.
+        statements: Vec<StatementState>,
+        /// Whether [`Migrator::repair`] can put it right.
+        repair: Repair,
+    },
+    /// It cannot be told; why is for people.
+    Unknown {
+        /// What is in the way.
+        why: String,
+    },
+}
+
+/// What [`Migrator::repair`] would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Repair {
+    /// Everything took effect: record it as applied.
+    Complete,
+    /// Nothing took effect after these statements ran: forget the mark.
+    Undo {
+        /// SQL that removes what is broken, for example `DROP INDEX CONCURRENTLY`.
+        sql: Vec<String>,
+    },
+    /// A person has to decide; why.
+    Human {
+        /// What cannot be proved.
+        why: String,
+    },
+}
+
+/// Whether a statement took effect, as the catalogue shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum StatementState {
+    /// It took effect.
+    Done,
+    /// It left no trace.
+    NotDone,
+    /// It left something unusable, for example an invalid index.
+    Broken,
+    /// There is nothing to tell: a setting, a comment, maintenance.
+    NoEffect,
+    /// The catalogue cannot tell.
+    Unknown,
+}
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[deny(clippy::missing_trait_methods)]
+        #[async_trait]
+        impl<T: Migrator + ?Sized> Migrator for $pointer<T> {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
+
+            async fn status(&self, workspace: &Workspace) -> Result<Status, Error> {
+                (**self).status(workspace).await
+            }
+
+            async fn up(
+                &self,
+                workspace: &Workspace,
+                version: &str,
+                observer: &dyn StepObserver,
+            ) -> Result<Outcome, Error> {
+                (**self).up(workspace, version, observer).await
+            }
+
+            async fn down(
+                &self,
+                workspace: &Workspace,
+                version: &str,
+                observer: &dyn StepObserver,
+            ) -> Result<Outcome, Error> {
+                (**self).down(workspace, version, observer).await
+            }
+
+            async fn resolve(
+                &self,
+                workspace: &Workspace,
+                version: &str,
+            ) -> Result<Resolution, Error> {
+                (**self).resolve(workspace, version).await
+            }
+
+            async fn repair(
+                &self,
+                workspace: &Workspace,
+                version: &str,
+            ) -> Result<Resolution, Error> {
+                (**self).repair(workspace, version).await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: StepObserver + ?Sized> StepObserver for Arc<T> {
+    async fn before(&self, step: &Step) -> Result<(), Error> {
+        (**self).before(step).await
+    }
+
+    async fn after(&self, step: &Step) -> Result<(), Error> {
+        (**self).after(step).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: StepObserver + ?Sized> StepObserver for Box<T> {
+    async fn before(&self, step: &Step) -> Result<(), Error> {
+        (**self).before(step).await
+    }
+
+    async fn after(&self, step: &Step) -> Result<(), Error> {
+        (**self).after(step).await
+    }
+}

@@ -1,0 +1,22 @@
+//! ADD COLUMN … AS IDENTITY.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule, walk};
+use crate::sql::model::ConstraintKind;
+
+pub(super) const RULE: Rule = Rule {
+    id: "add-column-identity",
+    severity: Severity::Error,
+    why: "the table is written anew while readers and writers wait",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    for (table, column) in walk::added_columns(cx) {
+        if column.has(|k| *k == ConstraintKind::Identity) {
+            hits.add(format!("{} numbers every row of {table}", column.name))
+                .on(table)
+                .help("ADD COLUMN bigint; fill in batches; then ADD GENERATED … AS IDENTITY");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! An UPDATE that fills nulls, and SET NOT NULL, in one migration.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule, walk};
+use crate::sql::model::{Kind, TableAction};
+
+pub(super) const RULE: Rule = Rule {
+    id: "change-null-with-default",
+    severity: Severity::Warning,
+    why: "one huge UPDATE holds its row locks until SET NOT NULL is through",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    for (table, action) in walk::actions(cx) {
+        if let TableAction::SetNotNull { column } = action {
+            let before = cx
+                .unit
+                .script
+                .statements()
+                .get(..cx.index)
+                .unwrap_or_default();
+            let fills = before.iter().any(|s| {
+                matches!(&s.kind, Kind::Update { table: t, columns, .. }
+                    if t.key() == table.key() && columns.contains(column))
+            });
+            if fills {
+                hits.add(format!(
+                    "{column} of {table} is filled and constrained in one migration"
+                ))
+                .on(table)
+                .help("fill in batches first, constrain in a later migration");
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A new enum value is used in the transaction that adds it.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule};
+use crate::sql::model::{AlterType, Kind};
+
+pub(super) const RULE: Rule = Rule {
+    id: "enum-add-value-tx",
+    severity: Severity::Error,
+    why: "the server refuses to use it before the commit",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    let text = cx.statement.text();
+    for value in &cx.state.fresh_values {
+        if text.contains(&format!("'{value}'")) {
+            hits.add(format!(
+                "'{value}' cannot be used before the transaction that adds it has ended"
+            ))
+            .help("add it in a migration of its own");
+        }
+    }
+    if cx.options.postgres_version < 12
+        && cx.state.in_transaction
+        && matches!(
+            cx.kind,
+            Kind::AlterType {
+                action: AlterType::AddValue { .. },
+                ..
+            }
+        )
+    {
+        hits.add("before version 12 a value cannot be added inside a transaction")
+            .help("a file of its own whose first line is `-- no-transaction`");
+    }
+}

@@ -1,0 +1,66 @@
+//! A statement that cannot be run twice, outside a transaction.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule};
+use crate::sql::model::{AlterType, Kind, Object, TableAction};
+
+pub(super) const RULE: Rule = Rule {
+    id: "if-exists-robust",
+    severity: Severity::Info,
+    why: "if the file stops half-way, it cannot be run again",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    if cx.state.in_transaction {
+        return;
+    }
+    let hit = match cx.kind {
+        Kind::CreateTable(it) if !it.if_not_exists && !it.temporary => "CREATE TABLE IF NOT EXISTS",
+        Kind::CreateIndex(it) if !it.if_not_exists && it.name.is_some() => {
+            "CREATE INDEX IF NOT EXISTS"
+        }
+        Kind::CreateSequence {
+            if_not_exists: false,
+            ..
+        } => "CREATE SEQUENCE IF NOT EXISTS",
+        Kind::CreateSchema {
+            if_not_exists: false,
+            ..
+        } => "CREATE SCHEMA IF NOT EXISTS",
+        Kind::CreateExtension {
+            if_not_exists: false,
+            ..
+        } => "CREATE EXTENSION IF NOT EXISTS",
+        Kind::AlterType {
+            action:
+                AlterType::AddValue {
+                    if_not_exists: false,
+                    ..
+                },
+            ..
+        } => "ADD VALUE IF NOT EXISTS",
+        Kind::Drop(it) if !it.if_exists && it.object != Object::Owned => "DROP … IF EXISTS",
+        Kind::AlterTable(it) => {
+            let fragile = it.actions.iter().any(|a| match a {
+                TableAction::AddColumn { if_not_exists, .. } => !if_not_exists,
+                TableAction::DropColumn { if_exists, .. }
+                | TableAction::DropConstraint { if_exists, .. } => !if_exists,
+                TableAction::AddConstraint(_) => true,
+                _ => false,
+            });
+            // ADD CONSTRAINT has no IF NOT EXISTS; dropping it first does the same.
+            let cleared = cx.unit.script.statements().get(..cx.index).unwrap_or_default().iter().any(|s| {
+                matches!(&s.kind, Kind::AlterTable(b) if b.table.key() == it.table.key()
+                    && b.actions.iter().any(|a| matches!(a, TableAction::DropConstraint { if_exists: true, .. })))
+            });
+            if !fragile || cleared {
+                return;
+            }
+            "IF EXISTS and IF NOT EXISTS, or a transaction"
+        }
+        _ => return,
+    };
+    hits.add("this statement fails when it is run a second time")
+        .help(hit);
+}

@@ -1,0 +1,42 @@
+//! An index whose columns another index already starts with.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule};
+use crate::sql::model::Kind;
+
+pub(super) const RULE: Rule = Rule {
+    id: "index-redundant",
+    severity: Severity::Info,
+    why: "it costs writes and disk and answers no query that the longer one does not",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    if let Kind::CreateIndex(it) = cx.kind {
+        let twice = it
+            .columns
+            .iter()
+            .enumerate()
+            .find(|(i, c)| it.columns[..*i].contains(c));
+        if let Some((_, column)) = twice {
+            hits.add(format!("{column} of {} is in the index twice", it.table))
+                .on(&it.table);
+        }
+        for (name, other) in &cx.state.indexes {
+            let (short, long) = if it.columns.len() <= other.columns.len() {
+                (&it.columns, &other.columns)
+            } else {
+                (&other.columns, &it.columns)
+            };
+            let same = other.table == it.table.key() && !other.partial && !it.partial;
+            if same && !it.unique && !other.unique && long.starts_with(short) {
+                hits.add(format!(
+                    "{} is covered twice, see index {name}",
+                    short.join(", ")
+                ))
+                .on(&it.table)
+                .help("keep the longer one");
+            }
+        }
+    }
+}

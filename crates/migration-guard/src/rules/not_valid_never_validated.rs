@@ -1,0 +1,32 @@
+//! ADD … NOT VALID that nothing validates.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule, walk};
+use crate::sql::model::{Kind, TableAction};
+
+pub(super) const RULE: Rule = Rule {
+    id: "not-valid-never-validated",
+    severity: Severity::Info,
+    why: "old rows may break the rule, and the planner cannot rely on it",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    for (table, _, constraint) in walk::added_constraints(cx) {
+        if !constraint.not_valid {
+            continue;
+        }
+        let validates = |kind: &Kind| {
+            matches!(kind, Kind::AlterTable(a) if a.table.key() == table.key()
+                && a.actions.iter().any(|x| matches!(x, TableAction::ValidateConstraint { name }
+                    if Some(name) == constraint.name.as_ref())))
+        };
+        let later = cx.later.iter().flat_map(|u| u.script.statements());
+        if !cx.rest().iter().chain(later).any(|s| validates(&s.kind)) {
+            let name = constraint.name.as_deref().unwrap_or("the constraint");
+            hits.add(format!("{name} on {table} is never validated"))
+                .on(table)
+                .help("ALTER TABLE … VALIDATE CONSTRAINT … in a later migration");
+        }
+    }
+}

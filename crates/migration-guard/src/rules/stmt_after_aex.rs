@@ -1,0 +1,43 @@
+//! More statements while a table is locked exclusively.
+
+use crate::lint::{Context, Hits, LockMode, Severity};
+use crate::rules::{Check, Rule};
+use crate::sql::model::{Kind, Name};
+
+pub(super) const RULE: Rule = Rule {
+    id: "stmt-after-aex",
+    severity: Severity::Warning,
+    why: "the lock is held until the transaction ends, so each of them makes the outage longer",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    if !cx.state.in_transaction
+        || matches!(cx.kind, Kind::Commit | Kind::Rollback | Kind::Set { .. })
+    {
+        return;
+    }
+    let slow = !cx.effects.scans.is_empty()
+        || !cx.effects.rewrites.is_empty()
+        || matches!(
+            cx.kind,
+            Kind::Select { .. } | Kind::Insert { .. } | Kind::Update { .. } | Kind::Delete { .. }
+        );
+    let other = |table: &Name| !cx.is_new(table);
+    let touches =
+        cx.effects.locks.iter().any(|(t, _)| other(t)) || matches!(cx.kind, Kind::Select { .. });
+    if slow
+        && touches
+        && let Some(held) = cx
+            .state
+            .held
+            .iter()
+            .find(|h| h.lock == LockMode::AccessExclusive)
+    {
+        hits.add(format!(
+            "{} stays locked exclusively while this runs",
+            held.table
+        ))
+        .help("move it into a migration of its own");
+    }
+}

@@ -1,0 +1,26 @@
+//! TRUNCATE.
+
+use crate::lint::{Context, Hits, LossKind, Severity};
+use crate::rules::{Check, Rule};
+use crate::sql::model::Kind;
+
+pub(super) const RULE: Rule = Rule {
+    id: "truncate",
+    severity: Severity::Blocker,
+    why: "all rows are gone, readers and writers wait, and running snapshots see an empty table",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    if let Kind::Truncate { tables, .. } = cx.kind {
+        for table in tables
+            .iter()
+            .filter(|t| !(cx.is_new(t) && cx.state.made(t)))
+        {
+            hits.add(format!("all rows of {table} are removed"))
+                .on(table)
+                .loses(LossKind::AllRows, table, None)
+                .help("DELETE in batches after a backup");
+        }
+    }
+}
