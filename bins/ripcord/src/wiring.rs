@@ -9,9 +9,8 @@ use ripcord_backup::Vault;
 use ripcord_backup::sources::{PostgresOptions, PostgresSource};
 use ripcord_conninfo::{Surroundings, System};
 use ripcord_health_probe::checks::{
-    CommandCheck, CommandConfig, DiskCheck, HttpCheck, HttpClient, HttpConfig, HttpExpect, Origin,
-    PostgresCheck, PostgresConfig, PostgresLimits, Query, RedisCheck, RedisConfig,
-    ReplicationLimits, TcpCheck,
+    CommandConfig, DiskCheck, HttpCheck, HttpClient, HttpConfig, HttpExpect, Origin, PostgresCheck,
+    PostgresConfig, PostgresLimits, Query, RedisCheck, RedisConfig, ReplicationLimits, TcpCheck,
 };
 use ripcord_health_probe::{Critical, Gate, HealthCheck};
 use ripcord_migration_guard::{PostgresMigrator, RunOptions};
@@ -25,7 +24,7 @@ use ripcord_rollback::{Backend, Engine, Journal, Phase, Policy, Tag, process};
 
 use crate::compose::{
     Gates, GatesBuilder, GuardedDatabase, MaskedJournal, PowerCut, Progress, ReleaseWitness,
-    RunTags, TellsRelease, Told,
+    RunTags, TaggedCommand, TellsRelease, Told,
 };
 use crate::config::{
     self, CheckConfig, CheckKind, Config, DatabaseConfig, GateConfig, MigrationsConfig, NotifyKind,
@@ -121,12 +120,12 @@ impl Wiring {
                 settings.directory = folder
                     .clone()
                     .or_else(|| self.config.release.as_ref().map(|r| r.root.clone()));
-                if let Some(tag) = self.tags.current() {
-                    settings
-                        .env
-                        .insert(process::RUN_VAR.into(), tag.to_string().into());
-                }
-                Arc::new(CommandCheck::new(name, run.clone(), settings)?)
+                Arc::new(TaggedCommand::new(
+                    name,
+                    run.clone(),
+                    settings,
+                    self.tags.clone(),
+                )?)
             }
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -232,7 +233,14 @@ pub async fn launch(what: Launch<'_>, run: &Run) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::new("run", "an empty command", ErrorKind::Invalid));
     }
-    let output = fs::File::create(what.output).map_err(fail)?;
+    // Commands print anything, secrets too.
+    let output = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(what.output)
+        .map_err(fail)?;
     let errors = output.try_clone().map_err(fail)?;
     // `read` returns false at end of file, which is what a killed parent leaves.
     let mut child = Command::new("/bin/sh")
@@ -243,6 +251,10 @@ pub async fn launch(what: Launch<'_>, run: &Run) -> Result<(), Error> {
         ])
         .args(what.argv)
         .current_dir(what.folder)
+        // A service outlives the run: it must not look like one of its tools, nor like another service.
+        .env_remove(RUN_VAR)
+        .env_remove("RIPCORD_SERVICE")
+        .env_remove("RIPCORD_RELEASE")
         .envs(what.env)
         .stdin(Stdio::piped())
         .stdout(output)

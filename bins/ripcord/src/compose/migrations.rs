@@ -52,7 +52,9 @@ fn loss(loss: &Loss) -> String {
                 show_size(u64::try_from(bytes).unwrap_or_default())
             )
         }
-        _ => String::new(),
+        (Some(rows), None) => format!(", about {rows} rows"),
+        (None, Some(bytes)) => format!(", {}", show_size(u64::try_from(bytes).unwrap_or_default())),
+        (None, None) => String::new(),
     };
     format!("{what} ({kind}{size})")
 }
@@ -65,9 +67,12 @@ pub(super) fn describe(finding: &Finding) -> String {
         .map(|n| n.to_string_lossy())
         .unwrap_or_default();
     let size = finding.size.as_ref().map_or_else(String::new, |size| {
+        let rows = match size.rows {
+            Some(rows) => format!("about {rows} rows"),
+            None => "never analysed".to_owned(),
+        };
         format!(
-            " (about {} rows, {})",
-            size.rows,
+            " ({rows}, {})",
             show_size(u64::try_from(size.bytes).unwrap_or_default())
         )
     });

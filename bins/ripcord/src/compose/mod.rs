@@ -13,6 +13,6 @@ pub use database::GuardedDatabase;
 pub(crate) use database::restored_name;
 pub use journal::{MaskedJournal, PowerCut};
 pub use observe::{Progress, Told, tell};
-pub use tags::RunTags;
+pub use tags::{RunTags, TaggedCommand};
 pub use verify::{Gates, GatesBuilder, TellsRelease};
 pub use witness::ReleaseWitness;

@@ -180,8 +180,8 @@ pub struct TableSize {
     pub table: String,
     /// Bytes on disk, with indexes, large values and partitions.
     pub bytes: i64,
-    /// The planner's estimate of the number of rows.
-    pub rows: i64,
+    /// The planner's estimate of the number of rows; `None` for a table that was never analysed.
+    pub rows: Option<i64>,
 }
 
 /// What sort of thing a [`Loss`] is about.

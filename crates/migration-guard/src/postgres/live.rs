@@ -25,7 +25,8 @@ async fn sizes_in(session: &Session, tables: &[String]) -> Result<Vec<TableSize>
                     (SELECT sum(pg_catalog.pg_total_relation_size(t.relid))
                      FROM (SELECT c.oid AS relid UNION
                            SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p) t)::bigint,
-                    (SELECT sum(greatest(l.reltuples, 0)) FROM pg_catalog.pg_class l
+                    (SELECT CASE WHEN bool_or(l.reltuples < 0) THEN NULL ELSE sum(l.reltuples) END
+                     FROM pg_catalog.pg_class l
                      WHERE l.oid = c.oid OR l.oid IN
                            (SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p
                             WHERE p.isleaf))::bigint
@@ -69,12 +70,15 @@ pub async fn annotate(conninfo: &Conninfo, assessment: &mut Assessment) -> Resul
             };
             match (loss.kind, &loss.column) {
                 (LossKind::Table | LossKind::AllRows, _) => {
-                    loss.rows = Some(size.rows);
+                    loss.rows = size.rows;
                     loss.bytes = Some(size.bytes);
                 }
                 (LossKind::Column | LossKind::Precision, Some(column)) => {
-                    loss.rows = Some(size.rows);
-                    loss.bytes = column_bytes(&session, &loss.table, column, size.rows).await?;
+                    loss.rows = size.rows;
+                    loss.bytes = match size.rows {
+                        Some(rows) => column_bytes(&session, &loss.table, column, rows).await?,
+                        None => None,
+                    };
                 }
                 _ => {}
             }

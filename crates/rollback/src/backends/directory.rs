@@ -164,7 +164,8 @@ impl Backend for DirectoryBackend {
     }
 
     async fn prepare(&self, release: &Release, _run: &Run) -> Result<(), Error> {
-        self.exists(release)
+        self.exists(release)?;
+        self.manager.check(&self.folder(&release.id)).await
     }
 
     async fn activate(&self, release: &Release, run: &Run) -> Result<(), Error> {

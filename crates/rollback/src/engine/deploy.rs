@@ -367,32 +367,36 @@ impl Flight<'_> {
     }
 }
 
+/// Releases that were activated, are none we may return to, and are not among the `keep` newest of the rest.
 fn prunable(stories: &[Story], applied: &[String], keep: usize) -> Vec<Release> {
-    let mut newest_first: Vec<&Release> = Vec::new();
+    let mut activated: Vec<&Release> = Vec::new();
     let mut protected: Vec<&Release> = Vec::new();
+    let mut newest_verified = true;
     for story in stories.iter().rev() {
         for (act, _, state) in &story.acts {
-            if let Act::Migrate { version, owner } = act
-                && *state == ActState::Done
-                && applied.contains(version)
-            {
-                protected.push(owner);
+            match act {
+                Act::Migrate { version, owner }
+                    if *state == ActState::Done && applied.contains(version) =>
+                {
+                    protected.push(owner);
+                }
+                Act::Activate { release } if !activated.contains(&release) => {
+                    activated.push(release)
+                }
+                _ => {}
             }
         }
-        if !story.is_over() || !newest_first.iter().any(|_| true) {
+        let verified = story.committed || matches!(story.ended, Some((Ending::RolledBack, _, _)));
+        if !story.is_over() || (verified && newest_verified) {
             protected.push(&story.release);
             protected.extend(&story.previous);
         }
-        for release in std::iter::once(&story.release).chain(&story.previous) {
-            if !newest_first.contains(&release) {
-                newest_first.push(release);
-            }
-        }
+        newest_verified &= !verified;
     }
-    newest_first
+    activated
         .into_iter()
-        .skip(keep.max(2))
         .filter(|release| !protected.contains(release))
+        .skip(keep)
         .cloned()
         .collect()
 }

@@ -60,6 +60,11 @@ impl Engine {
         {
             assessment.blockers.push(reason);
         }
+        if observed.is(&release) {
+            assessment.findings.push(format!(
+                "{release} runs already: it is judged, but not started again"
+            ));
+        }
         let previous = observed.previous();
         match &previous {
             Some(previous) => {

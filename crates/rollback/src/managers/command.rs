@@ -184,6 +184,33 @@ impl CommandManager {
 
 #[async_trait]
 impl ServiceManager for CommandManager {
+    async fn check(&self, folder: &Path) -> Result<(), Error> {
+        let writers = self
+            .options
+            .writers
+            .iter()
+            .flat_map(|w| [&w.start, &w.stop]);
+        for argv in [&self.start, &self.stop].into_iter().chain(writers) {
+            // A bare name is looked up in PATH when it runs; a path is ours to check.
+            let Some(program) = argv.first().filter(|p| p.contains('/')) else {
+                continue;
+            };
+            let path = folder.join(program);
+            let wrong =
+                |kind, why: &str| Error::new("use", path.display().to_string(), kind).because(why);
+            if !path.is_file() {
+                return Err(wrong(
+                    ErrorKind::NotFound,
+                    "the release needs it to start or stop",
+                ));
+            }
+            if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_err() {
+                return Err(wrong(ErrorKind::Invalid, "it is not executable"));
+            }
+        }
+        Ok(())
+    }
+
     async fn start(&self, release: &Release, folder: &Path, run: &Run) -> Result<(), Error> {
         {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

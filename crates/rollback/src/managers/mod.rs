@@ -17,6 +17,13 @@ use crate::{Error, Release};
 /// Both methods are idempotent by state and bound their own time.
 #[async_trait]
 pub trait ServiceManager: Debug + Send + Sync {
+    /// Whether the release in `folder` has what [`start`](Self::start) and [`stop`](Self::stop) need, as far as that
+    /// can be seen without running anything.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) or [`Invalid`](crate::ErrorKind::Invalid).
+    async fn check(&self, folder: &Path) -> Result<(), Error>;
+
     /// Makes it so that the release in `folder` runs: the service and everything that writes with it.
     ///
     /// # Errors
