@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use object_store::memory::InMemory;
 use ripcord_backup::Vault;
 use ripcord_backup::sources::{PostgresOptions, PostgresSource};
 use ripcord_conninfo::{Surroundings, System};
@@ -269,7 +270,7 @@ impl Wiring {
         if let Some((claim, root)) = self.claim() {
             claim.make(&root)?;
         }
-        self.engine_over(self.journal(journal)?, dispatcher, told)
+        self.engine_over(self.journal(journal)?, dispatcher, told, vault_at)
     }
 
     fn engine_over(
@@ -277,6 +278,7 @@ impl Wiring {
         journal: Arc<dyn Journal>,
         dispatcher: Option<Arc<Dispatcher>>,
         told: Told,
+        vault: OpenVault,
     ) -> Result<Engine> {
         let backend = self.backend()?;
         let gates = self.gates(&backend)?;
@@ -295,7 +297,7 @@ impl Wiring {
         );
         let mut engine = Engine::new(backend, journal, Arc::new(gates), owner(), policy)
             .with_observer(Arc::new(progress));
-        if let Some(database) = self.guarded_database()? {
+        if let Some(database) = self.guarded_database(vault)? {
             engine = engine.with_database(Arc::new(database));
         }
         Ok(engine)
@@ -314,7 +316,7 @@ impl Wiring {
             Some(journal) => Arc::new(journal),
             None => Arc::new(NoJournal),
         };
-        self.engine_over(journal, None, told)
+        self.engine_over(journal, None, told, vault_to_read)
     }
 
     /// Which journal governs the root: two configurations must meet at one lease.
@@ -341,19 +343,16 @@ impl Wiring {
         })
     }
 
-    fn guarded_database(&self) -> Result<Option<GuardedDatabase>> {
+    fn guarded_database(&self, open: OpenVault) -> Result<Option<GuardedDatabase>> {
         let (Some(database), Some(migrations)) = (&self.config.database, &self.config.migrations)
         else {
             return Ok(None);
         };
-        let vault = self
-            .vault()
-            .context("[migrations] needs [backup]: a migration is only run over a proven copy")?;
-        let backup = self
-            .config
-            .backup
-            .clone()
-            .context("[migrations] needs [backup]")?;
+        let backup =
+            self.config.backup.clone().context(
+                "[migrations] needs [backup]: a migration is only run over a proven copy",
+            )?;
+        let vault = open(&backup.store)?;
         let root = self
             .config
             .release
@@ -480,6 +479,16 @@ fn postgres_check(
     }
     settings.replication = config.max_lag.map(|lag| ReplicationLimits::new(lag, 0));
     PostgresCheck::new(name, config.conninfo.clone(), settings)
+}
+
+type OpenVault = fn(&Path) -> Result<Vault, ripcord_backup::Error>;
+
+/// For what only reads: a store that is not there yet counts as empty, and none is made.
+fn vault_to_read(folder: &Path) -> Result<Vault, ripcord_backup::Error> {
+    if folder.exists() {
+        return vault_at(folder);
+    }
+    Ok(Vault::new(Arc::new(InMemory::new()), ""))
 }
 
 /// A store of backups in a local folder.

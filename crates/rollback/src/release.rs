@@ -63,7 +63,7 @@ impl Observed {
         self.desired.as_ref() == Some(release) && self.running.proves(release)
     }
 
-    /// The release to come back to: the one that proves to run, else the one that should.
+    /// The release to come back to: the one that should run. That another one answers is found out before.
     #[must_use]
     pub fn previous(&self) -> Option<Release> {
         self.desired.clone()

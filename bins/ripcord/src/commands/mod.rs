@@ -109,6 +109,7 @@ fn failed(output: &Output, environment: &str, json: bool, error: &anyhow::Error)
         let (outcome, code) = match exit {
             Exit::LeaseHeld => ("lease_held", "fenced"),
             Exit::NeedsHuman => ("needs_human", "interrupted"),
+            Exit::Blocked => ("blocked", "journal_unwritable"),
             _ => ("usage", "usage"),
         };
         let reason = ripcord_rollback::plan::Reason::new(code, text);
@@ -154,6 +155,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     {
         Some(K::Fenced) => Exit::LeaseHeld,
         Some(K::State | K::Command | K::Interrupted) => Exit::NeedsHuman,
+        // A journal that cannot be written stops a run before it is armed; later it never does.
+        Some(K::Journal) => Exit::Blocked,
         _ => Exit::Usage,
     }
 }

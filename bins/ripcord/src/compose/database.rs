@@ -7,8 +7,8 @@ use ripcord_backup::sources::{PostgresSource, Switch};
 use ripcord_backup::{BackupId, CreateOptions, Freshness, GateAnswer, Level, Vault};
 use ripcord_conninfo::Conninfo;
 use ripcord_migration_guard::{
-    Migrator, ProblemKind, Repair, Resolution as Found, Severity, Step, StepObserver,
-    Transactional, Workspace, assess, live,
+    Applied, Layout, Migrator, ProblemKind, Repair, Resolution as Found, Severity, Step,
+    StepObserver, Transactional, Workspace, assess, live,
 };
 use ripcord_rollback::plan::{Assessment, PendingMigration, Reason};
 use ripcord_rollback::{
@@ -80,24 +80,32 @@ impl GuardedDatabase {
         source_of(&database, tag)
     }
 
-    /// Every migration of every release that is there: a state table may record only the newest version.
-    fn known_migrations(&self) -> Vec<ripcord_migration_guard::Migration> {
-        let layout = self.migrations.layout;
-        let folders = std::fs::read_dir(self.root.join("releases"));
-        let mut known: Vec<_> = folders
+    /// What is applied. golang-migrate records only the newest version: which ones come before it is told by the
+    /// release that has it, the current one if it does.
+    async fn applied(&self) -> Result<Vec<Applied>, Error> {
+        let migrator = self.migrator("ripcord-plan");
+        let say = |e| of_guard("read", e);
+        let recorded = migrator.applied(&[]).await.map_err(say)?;
+        let (Layout::GolangMigrate, Some(newest)) = (self.migrations.layout, recorded.last())
+        else {
+            return Ok(recorded);
+        };
+        let releases = std::fs::read_dir(self.root.join("releases"));
+        let others = releases
             .into_iter()
             .flatten()
             .filter_map(Result::ok)
-            .filter_map(|folder| {
-                layout
-                    .read(&Workspace::new(folder.path().join(&self.migrations.path)))
-                    .ok()
-            })
-            .flatten()
-            .collect();
-        known.sort_by_key(ripcord_migration_guard::Migration::number);
-        known.dedup_by(|a, b| a.version == b.version);
-        known
+            .map(|entry| entry.path());
+        for folder in std::iter::once(self.root.join("current")).chain(others) {
+            let workspace = Workspace::new(folder.join(&self.migrations.path));
+            match self.migrations.layout.read(&workspace) {
+                Ok(files) if files.iter().any(|m| m.version == newest.version) => {
+                    return migrator.applied(&files).await.map_err(say);
+                }
+                _ => {}
+            }
+        }
+        Ok(recorded)
     }
 
     /// Judges migrations with the sizes of the live tables.
@@ -215,11 +223,9 @@ impl Database for GuardedDatabase {
 
     async fn state(&self) -> Result<SchemaState, Error> {
         let source = self.source(None);
-        let migrator = self.migrator("ripcord-plan");
-        let known = self.known_migrations();
-        let (schema, applied) = tokio::join!(source.definitions(), migrator.applied(&known));
+        let (schema, applied) = tokio::join!(source.definitions(), self.applied());
         let mut schema = schema.map_err(|e| of_backup("read", e))?;
-        let applied = applied.map_err(|e| of_guard("read", e))?;
+        let applied = applied?;
         // The state table is history, not schema: the first migration creates it and its down leaves it.
         let own = self.migrations.layout.state_table();
         schema.schema.retain(|object, _| !object.contains(own));

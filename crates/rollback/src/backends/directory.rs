@@ -3,13 +3,19 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::backend::{Backend, Witness};
 use crate::managers::ServiceManager;
 use crate::run::Run;
 use crate::{Error, ErrorKind, Observed, Release, Running};
+
+/// How long a service may go on answering after everything was told to stop.
+const SILENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Releases as folders: `<root>/releases/<id>`, with the symlink `<root>/current` saying which one runs.
 ///
@@ -186,12 +192,20 @@ impl Backend for DirectoryBackend {
 
     async fn quiesce(&self, run: &Run) -> Result<(), Error> {
         self.manager.stop(&self.current(), run).await?;
-        match self.witness.running().await {
-            Running::Unknown { .. } => Ok(()),
-            Running::Proved { release } => Err(Error::new("stop", &self.service, ErrorKind::State)
-                .because(format!(
-                    "the stop command returned, but {release} still answers"
-                ))),
+        // A supervisor may still be draining what it stops.
+        let deadline = Instant::now() + SILENCE;
+        loop {
+            let Running::Proved { release } = self.witness.running().await else {
+                return Ok(());
+            };
+            if Instant::now() >= deadline {
+                return Err(
+                    Error::new("stop", &self.service, ErrorKind::State).because(format!(
+                        "the stop command returned, but {release} still answers"
+                    )),
+                );
+            }
+            tokio::time::sleep(POLL).await;
         }
     }
 

@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Engine, Stop};
-use crate::journal::{Act, Ending, Event, Lease, Outcome, Record};
+use crate::journal::{Act, Ending, Event, Lease, Outcome, Record, Story};
 use crate::run::{Child, Ledger, Run, Statement, Tag};
 use crate::verifier::{Judgement, Phase, Verdict};
 use crate::{Error, ErrorKind, Release};
@@ -58,22 +58,38 @@ pub(super) struct Flight<'a> {
     pub(super) engine: &'a Engine,
     pub(super) deployment: String,
     pub(super) lease: Lease,
-    ended: OnceLock<(Ending, String, Vec<String>)>,
+    /// What is known of the deployment so far: read once, then what this run wrote, or could not write on the way
+    /// back. Deciding must not depend on a disk that may be full or gone by then.
+    known: Mutex<Vec<Record>>,
 }
 
 impl<'a> Flight<'a> {
-    pub(super) const fn new(engine: &'a Engine, deployment: String, lease: Lease) -> Self {
+    pub(super) const fn new(
+        engine: &'a Engine,
+        deployment: String,
+        lease: Lease,
+        known: Vec<Record>,
+    ) -> Self {
         Self {
             engine,
             deployment,
             lease,
-            ended: OnceLock::new(),
+            known: Mutex::new(known),
         }
     }
 
-    /// How it ended, also when that could not be written down any more.
-    pub(super) fn ended(&self) -> Option<&(Ending, String, Vec<String>)> {
-        self.ended.get()
+    /// The deployment as it is known here.
+    pub(super) fn story(&self) -> Result<Story, Error> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Story::of(&known)
+            .ok_or_else(|| Error::new("read back", &self.deployment, ErrorKind::Journal))
+    }
+
+    fn know(&self, record: Record) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(record);
     }
 
     pub(super) fn run(&self) -> Run {
@@ -98,16 +114,24 @@ impl<'a> Flight<'a> {
             .append(&self.lease, &self.deployment, event)
             .await?;
         self.engine.observer.record(&record);
+        self.know(record.clone());
         Ok(record)
     }
 
     /// As [`write`](Self::write), but while going back only being fenced is an error.
     pub(super) async fn note(&self, event: Event, writing: Writing) -> Result<(), Halt> {
-        match self.write(event).await {
+        match self.write(event.clone()).await {
             Ok(_) => Ok(()),
             Err(e) if e.kind() == ErrorKind::Fenced => Err(Halt::Fenced(e)),
             Err(e) if writing == Writing::BestEffort => {
                 self.engine.observer.warning(&e.chain());
+                self.know(Record {
+                    seq: 0,
+                    deployment: self.deployment.clone(),
+                    epoch: self.lease.epoch,
+                    at: jiff::Timestamp::now(),
+                    event,
+                });
                 Ok(())
             }
             Err(e) => Err(Halt::error("journal_unwritable", e)),
@@ -229,7 +253,6 @@ impl<'a> Flight<'a> {
         reasons: Vec<String>,
         writing: Writing,
     ) -> Result<(), Halt> {
-        let _ = self.ended.set((ending, code.to_owned(), reasons.clone()));
         let event = Event::Ended {
             ending,
             reason_code: code.to_owned(),

@@ -358,7 +358,7 @@ impl Flight<'_> {
         if let Err(halt) = armed {
             return finish_halt(self, halt).await;
         }
-        let story = self.story().await?;
+        let story = self.story()?;
         self.back(
             back_of(back),
             &story,

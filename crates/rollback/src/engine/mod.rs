@@ -239,7 +239,14 @@ impl Engine {
     where
         F: AsyncFnOnce(&Flight<'_>) -> Result<(), Error>,
     {
-        let flight = Flight::new(self, deployment.to_owned(), lease.clone());
+        let known = match self.journal.replay(Some(deployment)).await {
+            Ok(known) => known,
+            Err(e) => {
+                self.journal.release(&lease).await?;
+                return Err(e);
+            }
+        };
+        let flight = Flight::new(self, deployment.to_owned(), lease.clone(), known);
         let watch = self.watch(deployment.to_owned(), lease.clone());
         let done = work(&flight).await;
         watch.abort();
@@ -248,19 +255,7 @@ impl Engine {
         if let Err(e) = released {
             self.observer.warning(&e.chain());
         }
-        let records = self.journal.replay(Some(deployment)).await?;
-        let mut story = Story::of(&records).ok_or_else(|| {
-            Error::new(
-                "read back",
-                format!("deployment {deployment}"),
-                ErrorKind::Journal,
-            )
-        })?;
-        if story.ended.is_none() {
-            // The disk was full on the way back: what is known is told all the same.
-            story.ended = flight.ended().cloned();
-        }
-        Ok(story)
+        flight.story()
     }
 
     fn watch(&self, deployment: String, lease: Lease) -> tokio::task::JoinHandle<()> {

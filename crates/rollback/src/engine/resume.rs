@@ -53,8 +53,8 @@ impl Engine {
                         found,
                     })
                     .await?;
-                // Read again: the old owner may have written until its lease was taken.
-                let story = flight.story().await?;
+                // Read under the lease: the old owner may have written until it was taken.
+                let story = flight.story()?;
                 flight.finish(&story, direction).await
             })
             .await?;

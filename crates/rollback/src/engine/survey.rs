@@ -1,7 +1,7 @@
 use super::{BackupNeed, Engine, Request};
 use crate::journal::{Act, Ending, Story};
 use crate::plan::{self, Assessment, Decision, Reason};
-use crate::{Error, Observed, Release, SchemaState};
+use crate::{Error, Observed, Release, Running, SchemaState};
 
 /// Everything a deployment would do, found out without changing anything.
 #[derive(Clone, Debug)]
@@ -63,6 +63,15 @@ impl Engine {
         if observed.is(&release) {
             assessment.findings.push(format!(
                 "{release} runs already: it is judged, but not started again"
+            ));
+        }
+        if let (Some(desired), Running::Proved { release: answers }) =
+            (&observed.desired, &observed.running)
+            && *answers != desired.id
+        {
+            assessment.blockers.push(Reason::new(
+                "state_unclear",
+                format!("{desired} should run, but {answers} answers: nobody could say what to return to"),
             ));
         }
         let previous = observed.previous();

@@ -4,7 +4,7 @@ use crate::database::{BackupPurpose, Database, Resolution, SchemaState};
 use crate::journal::{Act, ActState, Ending, Event, Kind, Story};
 use crate::plan::Class;
 use crate::verifier::{Phase, Verdict};
-use crate::{Error, ErrorKind, Release};
+use crate::{Error, Release};
 
 use Writing::BestEffort;
 
@@ -63,7 +63,7 @@ impl Flight<'_> {
             Halt::Fenced(e) => return Err(e),
             Halt::Because { code, reasons, .. } => (code, reasons),
         };
-        let story = self.story().await?;
+        let story = self.story()?;
         if !story.touched() {
             return finish_halt(
                 self,
@@ -311,12 +311,6 @@ impl Flight<'_> {
             ))
         })
         .await
-    }
-
-    pub(super) async fn story(&self) -> Result<Story, Error> {
-        let records = self.engine.journal.replay(Some(&self.deployment)).await?;
-        Story::of(&records)
-            .ok_or_else(|| Error::new("read back", &self.deployment, ErrorKind::Journal))
     }
 }
 
