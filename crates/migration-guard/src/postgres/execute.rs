@@ -116,7 +116,7 @@ impl Job<'_> {
             }
             let error = self.error(stop);
             return Err(error.with_help(format!(
-                "version {} is marked as interrupted; ask `resolve` what was done",
+                "version {} is marked as interrupted; what it did has to be found out first",
                 self.migration.version
             )));
         }

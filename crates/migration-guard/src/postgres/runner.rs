@@ -227,7 +227,7 @@ fn clean(recorded: &Recorded) -> Result<(), Error> {
         None => Ok(()),
         Some(version) => Err(Error::new(ErrorKind::Dirty, "go on past version", version)
             .because("a run of it was interrupted")
-            .with_help("ask `resolve` what was done, then `repair`")),
+            .with_help("find out what it did before anything else runs: `ripcord resume` does, or `Migrator::resolve` and `repair`")),
     }
 }
 

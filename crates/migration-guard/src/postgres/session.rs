@@ -192,7 +192,7 @@ pub(super) fn failed(
         ErrorKind::StatementTimeout => {
             failed.with_help("raise statement_timeout, or do less at once")
         }
-        ErrorKind::Connection => failed.with_help("ask `resolve` what was done before it broke"),
+        ErrorKind::Connection => failed.with_help("what was done before it broke has to be found out: `ripcord resume` does, or `Migrator::resolve`"),
         _ => match error.as_db_error().and_then(|db| db.hint()) {
             Some(hint) => failed.with_help(hint),
             None => failed,

@@ -145,17 +145,60 @@ impl Endpoint {
             self.url.path(),
             if self.url.path() == "/" { "/" } else { "***" },
         );
-        let password = self.url.password().unwrap_or_default().to_owned();
+        let query = self.url.query().unwrap_or_default();
+        // As they stand in the URL, and as a peer shows them after decoding.
+        let raw = query.split(['&', '=', '%']).chain([query]);
+        let raw = raw.chain(self.url.path().split('%'));
         let segments = self.url.path_segments().into_iter().flatten();
         let parts = segments
+            .chain(raw)
             .map(str::to_owned)
-            .chain(self.url.query_pairs().map(|(_, v)| v.into_owned()))
-            .chain([password, self.url.username().to_owned()]);
+            .chain(self.url.query_pairs().flat_map(|(_, v)| {
+                let words = v.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+                words.into_iter().chain([v.into_owned()])
+            }))
+            .chain(self.credentials());
         for part in parts.filter(|p| p.len() >= 6) {
             text = text.replace(&part, "***");
         }
         clean(&text, 120)
     }
+}
+
+impl Endpoint {
+    /// User and password in every form in which a peer may show them: as in the URL, decoded, and as the header that
+    /// carries them.
+    fn credentials(&self) -> Vec<String> {
+        let raw = [self.url.username(), self.url.password().unwrap_or_default()];
+        let plain = raw.map(|text| {
+            let decoded: Vec<(String, String)> =
+                url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
+                    .into_owned()
+                    .collect();
+            decoded.into_iter().map(|(k, v)| k + &v).collect::<String>()
+        });
+        let header = base64(format!("{}:{}", plain[0], plain[1]).as_bytes());
+        raw.map(str::to_owned)
+            .into_iter()
+            .chain(plain)
+            .chain([header])
+            .collect()
+    }
+}
+
+/// Standard base64 without padding: enough to find a header's value in a text.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word =
+            chunk.iter().fold(0_u32, |w, b| w << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for at in 0..=chunk.len() {
+            let index = word >> (18 - 6 * at) & 63;
+            text.extend(LETTERS.get(index as usize).map(|b| char::from(*b)));
+        }
+    }
+    text
 }
 
 fn transport_error(name: &str, error: reqwest::Error) -> Error {
@@ -240,15 +283,20 @@ mod tests {
     fn an_echo_carries_no_part_of_the_url() {
         let client = HttpClient::new().unwrap();
         let url = Secret::new(
-            "https://user77:pass77@hooks.test/services/TSECRET1/BSECRET2/xyzSECRET3?key=qSECRET4",
+            "https://user77:pass77@hooks.test/services/TSECRET1/BSECRET2/xyzSECRET3?key=qSECRET4%20tSECRET5",
         );
         let endpoint = Endpoint::new("team", &url, &client).unwrap();
         let body = format!(
-            "{}\u{1b}[2J\n Cannot POST /services/TSECRET1 xyzSECRET3 qSECRET4 pass77 user77",
+            "{}\u{1b}[2J\n Cannot POST /services/TSECRET1 xyzSECRET3 qSECRET4 tSECRET5 pass77 user77 \
+             ?key=qSECRET4%20tSECRET5 Basic dXNlcjc3OnBhc3M3Nw==",
             url.reveal()
         );
         let echo = endpoint.echo(&body);
         assert!(!echo.contains("SECRET") && !echo.contains("77"), "{echo}");
+        let basic = endpoint.echo("Authorization: Basic dXNlcjc3OnBhc3M3Nw==");
+        assert!(!basic.contains("dXNlcjc3"), "{basic}");
+        let query = endpoint.echo("Cannot GET /?key=qSECRET4%20tSECRET5");
+        assert!(!query.contains("SECRET"), "{query}");
         assert!(
             !echo.contains('\u{1b}') && echo.contains("Cannot POST"),
             "{echo}"

@@ -208,7 +208,9 @@ impl Lane {
         let last_try = current.tries >= self.policy.tries.max(1);
         // A pause that the peer asked for binds the next message too.
         let binding = error.retry_after().is_some();
-        let hopeless = !error.is_transient() || last_try || !self.may_resend(&error);
+        // Somebody waits for the end now, and a peer that is not there will not be there in a second either.
+        let nobody = state.closed && error.kind() == ErrorKind::Unreachable;
+        let hopeless = !error.is_transient() || last_try || nobody || !self.may_resend(&error);
         // The pause that the peer asks for is its business; `total` limits our own pauses.
         if hopeless || (!binding && until > give_up) {
             let reason = describe(&error);
@@ -241,11 +243,21 @@ impl Lane {
             if !self.current_stands() {
                 return false;
             }
+            if self.ends_unreached() {
+                return true;
+            }
             tokio::select! {
                 () = sleep_until(until) => return self.current_stands(),
                 () = self.changed.notified() => {}
             }
         }
+    }
+
+    /// Whether the end is waited for and the peer could not be reached last time: one more try, now.
+    fn ends_unreached(&self) -> bool {
+        let state = self.lock();
+        let last = state.current.as_ref().and_then(|c| c.last.as_ref());
+        state.closed && last.is_some_and(|(kind, _)| *kind == ErrorKind::Unreachable)
     }
 
     /// Drops the current message if a newer one of its topic waits behind it.

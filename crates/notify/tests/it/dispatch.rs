@@ -87,13 +87,13 @@ async fn trouble_that_passes_is_waited_out_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn tries_are_limited_and_permanent_refusals_are_not_repeated() {
-    let down = Arc::new(FailingNotifier::always("down", ErrorKind::Unreachable));
+    let down = Arc::new(FailingNotifier::always("down", ErrorKind::Peer));
     let report = send(&down, vec![single(1)]).await;
     assert_eq!(down.calls(), 5);
     let lost = &report.undelivered[0];
     assert_eq!(lost.destination, "down");
     assert_eq!(lost.message, "t1-1");
-    assert_eq!(lost.kind, Some(ErrorKind::Unreachable));
+    assert_eq!(lost.kind, Some(ErrorKind::Peer));
     assert!(!lost.maybe_delivered);
     assert!(lost.to_string().contains("scripted failure"));
 
@@ -103,6 +103,27 @@ async fn tries_are_limited_and_permanent_refusals_are_not_repeated() {
         assert_eq!(refusing.calls(), 1);
         assert_eq!(report.undelivered.len(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_end_does_not_wait_for_a_peer_that_is_not_there() {
+    let dead = Arc::new(FailingNotifier::always("dead", ErrorKind::Unreachable));
+    let dispatcher = Dispatcher::new(
+        vec![Destination::new(dead.clone(), Severity::Info)],
+        RetryPolicy::default(),
+    );
+    let started = tokio::time::Instant::now();
+    dispatcher.post(Message::new("t", 1, "one", Timestamp::UNIX_EPOCH).with_state(State::Failed));
+    dispatcher.post(Message::new("t", 2, "two", Timestamp::UNIX_EPOCH).with_state(State::Failed));
+    let report = dispatcher.finish(Duration::from_secs(600)).await;
+    assert_eq!(report.undelivered.len(), 2, "{report:?}");
+    assert!(dead.calls() >= 2, "each was tried");
+    // Paused time: not a second went by, where 600 were allowed.
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,6 +40,9 @@ pub struct Policy {
     pub deadline: Duration,
     /// How long ending what an older epoch left behind may take. Default 30 s.
     pub end_timeout: Duration,
+    /// How long the way back waits for a database that cannot be reached before an attempt counts as failed. Default
+    /// one minute.
+    pub patience: Duration,
     /// Whether releases without migrations also need a fresh verified backup.
     pub backup_need: BackupNeed,
     /// How many releases that were good are kept besides the ones somebody may return to. Default 5.
@@ -56,6 +59,7 @@ impl Policy {
             abort_poll: Duration::from_millis(250),
             deadline: Duration::from_secs(3600),
             end_timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(60),
             backup_need: BackupNeed::WithMigrations,
             keep: 5,
         }

@@ -1,15 +1,19 @@
+use std::time::Duration;
+
 use super::deploy::finish_halt;
 use super::flight::{Flight, Halt, Writing, halt_of};
 use crate::database::{BackupPurpose, Database, Resolution, SchemaState};
 use crate::journal::{Act, ActState, Ending, Event, Kind, Story};
 use crate::plan::Class;
 use crate::verifier::{Phase, Verdict};
-use crate::{Error, Release};
+use crate::{Error, ErrorKind, Release};
 
 use Writing::BestEffort;
 
 /// After this many failed attempts nothing is touched any more.
 const ATTEMPTS: u32 = 2;
+/// How often a database that is away is tried.
+const AWAY_POLL: Duration = Duration::from_millis(500);
 
 /// One way back, with everything it needs.
 #[derive(Clone, Debug)]
@@ -178,7 +182,28 @@ impl Flight<'_> {
         .await
     }
 
+    /// Waits for a database that is away, restarting perhaps: an attempt must not be spent on that.
+    async fn reach(&self, database: &dyn Database) {
+        let deadline = tokio::time::Instant::now() + self.engine.policy.patience;
+        let mut told = false;
+        while tokio::time::Instant::now() < deadline {
+            match database.state().await {
+                Err(e) if e.kind() == ErrorKind::Unreachable => {
+                    if !told {
+                        self.engine
+                            .observer
+                            .warning(&format!("waiting for the database: {}", e.chain()));
+                        told = true;
+                    }
+                    tokio::time::sleep(AWAY_POLL).await;
+                }
+                _ => return,
+            }
+        }
+    }
+
     async fn schema_back(&self, back: &Back, database: &dyn Database) -> Result<(), Halt> {
+        self.reach(database).await;
         let there = self.still_there(back, database).await?;
         if there.is_empty() {
             return Ok(());
