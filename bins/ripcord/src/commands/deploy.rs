@@ -4,6 +4,7 @@ use anyhow::Result;
 use ripcord_notify::{DeliveryReport, Dispatcher};
 use ripcord_rollback::engine::{Direction, Stop};
 use ripcord_rollback::{Answer, Engine, Request};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DELIVERY_BUDGET, journal};
 use crate::cli::ConsentArgs;
@@ -232,30 +233,35 @@ async fn deliver(dispatcher: Option<Arc<Dispatcher>>) -> DeliveryReport {
     }
 }
 
-/// The first signal asks the deployment to go back; the second ends the process and leaves a journal that resumes.
+/// The first signal asks the deployment to go back; the second ends the process and leaves a journal that resumes. A
+/// terminal that goes away is no reason to stop half-way.
 fn stop_on_signals(engine: &Engine, wiring: &Wiring) -> tokio::task::JoinHandle<()> {
     let stop = engine.stop_switch().clone();
     let output = Arc::clone(&wiring.output);
     tokio::spawn(async move {
-        let Ok(mut term) =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        else {
+        let (Ok(mut term), Ok(mut hangup)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) else {
             return;
         };
-        for times in 0.. {
+        let mut times = 0;
+        loop {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = term.recv() => {}
+                _ = tokio::signal::ctrl_c() => times += 1,
+                _ = term.recv() => times += 1,
+                _ = hangup.recv() => output.warn("the terminal went away; the deployment goes on"),
             }
-            if times > 0 {
+            if times > 1 {
                 output.warn("stopped; finish with `ripcord resume`");
                 let _ = rustix::process::kill_process(
                     rustix::process::getpid(),
                     rustix::process::Signal::KILL,
                 );
+            } else if times == 1 && stop.asked().is_none() {
+                output.warn("asked to stop: going back; once more to stop at once");
+                stop.stop(Stop::Abort);
             }
-            output.warn("asked to stop: going back; once more to stop at once");
-            stop.stop(Stop::Abort);
         }
     })
 }

@@ -96,7 +96,8 @@ async fn before_arming(
                 let judgement = flight.judge(Phase::Pre, None, Required).await?;
                 match (judgement.verdict, &request.waive_pre_gate) {
                     (Verdict::Pass, _) | (_, Some(_)) => Ok(()),
-                    _ => Err(halt_of(&judgement, "pre_gate")),
+                    _ => Err(halt_of(&judgement, "pre_gate")
+                        .with("if this release mends what fails, deploy it with --hotfix REASON")),
                 }
             })
             .await?;

@@ -34,6 +34,14 @@ impl Halt {
         }
     }
 
+    /// The same with one more line for people.
+    pub(super) fn with(mut self, line: &str) -> Self {
+        if let Self::Because { reasons, .. } = &mut self {
+            reasons.push(line.to_owned());
+        }
+        self
+    }
+
     pub(super) fn error(code: &str, error: Error) -> Self {
         if error.kind() == ErrorKind::Fenced {
             Self::Fenced(error)
