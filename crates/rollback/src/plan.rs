@@ -259,7 +259,7 @@ fn lost(class: Class, pending: &[PendingMigration]) -> Vec<String> {
 
 fn undo_steps(class: Class, pending: &[PendingMigration]) -> Vec<String> {
     let start = "activate the previous release".to_owned();
-    let verify = "verify it by its own answer".to_owned();
+    let verify = "verify it".to_owned();
     match class {
         Class::CodeOnly if pending.is_empty() => vec![start, verify],
         Class::CodeOnly => vec![start, "leave the schema as it is".into(), verify],

@@ -240,7 +240,9 @@ pub async fn launch(what: Launch<'_>, run: &Run) -> Result<(), Error> {
         .truncate(true)
         .mode(0o600)
         .open(what.output)
-        .map_err(fail)?;
+        .map_err(|e| {
+            Error::new("write to", what.output.display().to_string(), ErrorKind::Io).with_source(e)
+        })?;
     let errors = output.try_clone().map_err(fail)?;
     // `read` returns false at end of file, which is what a killed parent leaves.
     let mut child = Command::new("/bin/sh")

@@ -190,6 +190,17 @@ impl Database for GuardedDatabase {
             assessment.start_check = None;
             return Ok(assessment);
         }
+        if self.backup.min_level >= Level::Restored
+            && !sessions::may_create_databases(&self.conninfo).await?
+        {
+            assessment.blockers.push(Reason::new(
+                "backup_impossible",
+                format!(
+                    "{} may not create the scratch database that proves a backup: ALTER ROLE ... CREATEDB",
+                    self.conninfo.user()
+                ),
+            ));
+        }
         check_again(&workspace, self.migrations.layout).map_err(|e| of_guard("read", e))?;
         Ok(assessment)
     }
@@ -316,7 +327,12 @@ impl Database for GuardedDatabase {
             Found::NotApplied => Resolution::NotApplied,
             Found::Partial { repair, .. } => Resolution::Unknown {
                 reason: match repair {
-                    Repair::Human { why } => why,
+                    Repair::Human { why } => {
+                        let table = self.migrations.layout.state_table();
+                        format!(
+                            "{why}; see what of it is there, correct its row in {table}, then `ripcord resume`"
+                        )
+                    }
                     _ => "a part of it is there".into(),
                 },
             },

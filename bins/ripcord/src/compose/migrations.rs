@@ -1,7 +1,7 @@
 //! From migration-guard's and backup's words to the engine's.
 
 use ripcord_migration_guard::{
-    Assessed, Effect, Finding, Layout, Loss, LossKind, Reversible, Script, Workspace,
+    Assessed, Effect, Finding, Layout, Loss, Reversible, Script, Workspace,
 };
 use ripcord_rollback::plan::PendingMigration;
 use ripcord_rollback::{Error, ErrorKind};
@@ -27,14 +27,7 @@ pub(super) fn pending(one: &Assessed) -> PendingMigration {
         name: format!("{}_{}", one.version, one.name),
         irreversible,
         not_additive,
-        // Values that an UPDATE overwrites are the down's to bring back, if there is one; rows and columns that are gone
-        // are not.
-        losses: one
-            .losses
-            .iter()
-            .filter(|l| l.kind != LossKind::Values || one.reversible != Reversible::Yes)
-            .map(loss)
-            .collect(),
+        losses: one.losses.iter().map(loss).collect(),
     }
 }
 

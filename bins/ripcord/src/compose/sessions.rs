@@ -45,6 +45,28 @@ pub(super) async fn end_older(
     }
 }
 
+/// Whether our user may create the scratch database that proves a backup.
+pub(super) async fn may_create_databases(conninfo: &Conninfo) -> Result<bool, Error> {
+    let place = conninfo.to_string();
+    let client = conninfo
+        .with_application_name("ripcord-plan")
+        .connect()
+        .await
+        .map_err(|e| {
+            Error::new("connect to", place.clone(), ErrorKind::Unreachable).with_source(e)
+        })?;
+    let row = client
+        .query_one(
+            "SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user",
+            &[],
+        )
+        .await
+        .map_err(|e| {
+            Error::new("read the rights of our user on", place, ErrorKind::Database).with_source(e)
+        })?;
+    Ok(row.get(0))
+}
+
 async fn older(
     client: &Client,
     deployments: &[String],

@@ -101,7 +101,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.is_file() {
+        if !path.is_dir() {
             paths.push(path);
         }
     }
@@ -132,6 +132,10 @@ fn migration(
 }
 
 fn text(path: &Path) -> Result<String, Error> {
+    // A pipe would never end.
+    if !path.is_file() {
+        return Err(bad(path).because("it is not a regular file"));
+    }
     let bytes = fs::read(path).map_err(|error| {
         let why = error.kind().to_string();
         bad(path).because(why).with_source(error)

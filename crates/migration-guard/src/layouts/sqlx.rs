@@ -9,11 +9,21 @@ pub(super) fn read(workspace: &Workspace) -> Result<Vec<Migration>, Error> {
 
 /// As sqlx does it: split at the first `_`; what has none or does not end in `.sql` is ignored.
 fn naming(file: &str) -> Naming {
+    let lower = file.to_ascii_lowercase();
+    let meant = lower.ends_with(".up.sql") || lower.ends_with(".down.sql");
     let Some((version, rest)) = file.split_once('_') else {
-        return Naming::Other;
+        return if meant {
+            Naming::Bad("its name is not <version>_<name>, so sqlx would ignore it")
+        } else {
+            Naming::Other
+        };
     };
     if !rest.ends_with(".sql") {
-        return Naming::Other;
+        return if lower.ends_with(".sql") {
+            Naming::Bad("sqlx ignores what does not end in .sql, in small letters")
+        } else {
+            Naming::Other
+        };
     }
     let (part, stem) = if let Some(stem) = rest.strip_suffix(".up.sql") {
         (Part::Up, stem)
@@ -46,6 +56,8 @@ mod tests {
         assert!(matches!(naming("7_a.sql"), Naming::Migration(n) if n.part == Part::Up));
         assert!(matches!(naming("README.md"), Naming::Other));
         assert!(matches!(naming("seed.sql"), Naming::Other));
+        assert!(matches!(naming("x.up.sql"), Naming::Bad(_)));
+        assert!(matches!(naming("2_z.up.SQL"), Naming::Bad(_)));
         assert!(matches!(naming("x_a.sql"), Naming::Bad(_)));
     }
 }

@@ -25,6 +25,12 @@ impl Context<'_> {
         self.state.is_new(table)
     }
 
+    /// Whether `columns` of `table` were all added by the chain, so that writing them overwrites nothing.
+    pub(crate) fn only_new_columns(&self, table: &Name, columns: &[String]) -> bool {
+        let new = |column: &String| self.state.column(table, column).is_some_and(|c| c.new);
+        !columns.is_empty() && columns.iter().all(new)
+    }
+
     /// The statements of this file that come after this one.
     pub(crate) fn rest(&self) -> &[Statement] {
         self.unit

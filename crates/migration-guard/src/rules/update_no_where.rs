@@ -14,14 +14,17 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::Update {
         table,
+        columns,
         filter: Filter::All,
-        ..
     } = cx.kind
         && !cx.is_new(table)
     {
-        hits.add(format!("all rows of {table} are updated at once"))
+        let hit = hits
+            .add(format!("all rows of {table} are updated at once"))
             .on(table)
-            .loses(LossKind::Values, table, None)
             .help("in batches with a commit after each, outside the schema migration");
+        if !cx.only_new_columns(table, columns) {
+            hit.loses(LossKind::Values, table, None);
+        }
     }
 }

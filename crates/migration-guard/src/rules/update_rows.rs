@@ -14,13 +14,14 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::Update {
         table,
+        columns,
         filter: Filter::Some,
-        ..
     } = cx.kind
         && !cx.is_new(table)
     {
-        hits.add(format!("rows of {table} are updated"))
-            .on(table)
-            .loses(LossKind::Values, table, None);
+        let hit = hits.add(format!("rows of {table} are updated")).on(table);
+        if !cx.only_new_columns(table, columns) {
+            hit.loses(LossKind::Values, table, None);
+        }
     }
 }

@@ -1,4 +1,4 @@
-use ripcord_migration_guard::{ErrorKind, Layout, Transactional, Workspace};
+use ripcord_migration_guard::{ErrorKind, Layout, Migration, Transactional, Workspace};
 
 use crate::server::workspace;
 
@@ -92,4 +92,23 @@ fn all_problems_are_told_at_once() {
     for file in ["1_a.up.sql", "x_b.up.sql", "2_c.up.sql"] {
         assert!(all.contains(file), "{all}");
     }
+}
+
+#[test]
+fn values_are_lost_unless_the_chain_added_their_column() {
+    let assess = |sql: &str| {
+        let migration =
+            Migration::new("1", "x", "1_x.up.sql", sql).with_down("1_x.down.sql", "SELECT 2");
+        let assessment = ripcord_migration_guard::assess(&[migration]).unwrap();
+        assessment.losses().count()
+    };
+    assert_eq!(
+        assess("ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = 1;"),
+        0
+    );
+    assert_eq!(
+        assess("ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = 1, old = NULL;"),
+        1
+    );
+    assert_eq!(assess("UPDATE t SET old = NULL WHERE id < 5;"), 1);
 }

@@ -123,10 +123,7 @@ impl Engine {
             restore_allowed: false,
             strategy: Strategy::StopTheWorld,
         };
-        let activate = vec![
-            format!("activate {target}"),
-            "verify it by its own answer".to_owned(),
-        ];
+        let activate = vec![format!("activate {target}"), "verify it".to_owned()];
         let Some(database) = &self.database else {
             return Ok((
                 plan(

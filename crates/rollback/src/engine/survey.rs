@@ -74,6 +74,11 @@ impl Engine {
                 format!("{desired} should run, but {answers} answers: nobody could say what to return to"),
             ));
         }
+        if let (Some(_), Running::Unknown { reason }) = (&observed.desired, &observed.running) {
+            assessment
+                .findings
+                .push(format!("which release runs is not proved: {reason}"));
+        }
         let previous = observed.previous();
         match &previous {
             Some(previous) => {

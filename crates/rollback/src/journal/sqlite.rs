@@ -89,19 +89,35 @@ impl SqliteJournal {
     /// # Errors
     /// [`Journal`](ErrorKind::Journal), [`TooNew`](ErrorKind::TooNew).
     pub fn open_existing(path: &Path) -> Result<Option<Self>, Error> {
-        if !path.exists() {
-            return Ok(None);
+        let name = path.display().to_string();
+        // What may not be seen is not absent.
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(e) => return Err(Error::new("read", name, ErrorKind::Io).with_source(e)),
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|e| failed("open", path, e))?;
+        let writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let mode = if writable {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        };
+        let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|e| failed("open", path, e))?;
         let version: i64 = connection
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(|e| failed("read", path, e))?;
+        refuse_newer(path, version)?;
         if version == 0 {
             return Ok(None);
         }
-        Self::with(path, connection).map(Some)
+        if writable {
+            return Self::with(path, connection).map(Some);
+        }
+        Ok(Some(Self {
+            path: path.to_owned(),
+            connection: Arc::new(Mutex::new(connection)),
+        }))
     }
 
     fn with(path: &Path, mut connection: Connection) -> Result<Self, Error> {

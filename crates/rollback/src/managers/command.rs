@@ -185,6 +185,14 @@ impl CommandManager {
 #[async_trait]
 impl ServiceManager for CommandManager {
     async fn check(&self, folder: &Path) -> Result<(), Error> {
+        let output = self.output("start")?;
+        let parent = output.parent().unwrap_or(&self.state);
+        if rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_err() {
+            return Err(
+                Error::new("write to", parent.display().to_string(), ErrorKind::Io)
+                    .because("the output of start and stop commands goes there"),
+            );
+        }
         let writers = self
             .options
             .writers
