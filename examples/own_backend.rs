@@ -40,9 +40,6 @@ impl Backend for OneFile {
     async fn quiesce(&self, _: &Run) -> Result<(), Error> {
         Ok(())
     }
-    async fn unquiesce(&self, _: &Run) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// Never answers about the new release, so that the run can be cut off.

@@ -76,6 +76,9 @@ pub enum Command {
         /// Deploy although the pre gate fails: the release mends what fails. The reason is recorded.
         #[arg(long, value_name = "REASON")]
         hotfix: Option<String>,
+        /// Deploy although the last deployment ended in a declared state (exit 4). The reason is recorded.
+        #[arg(long, value_name = "REASON")]
+        over_declared: Option<String>,
         /// Show what would be done and stop, like `plan`.
         #[arg(long)]
         dry_run: bool,
@@ -103,7 +106,7 @@ pub enum Command {
     },
     /// Stop a running deployment, or an interrupted one, and go back.
     Abort {
-        /// Show what would be stopped.
+        /// Show what is running or interrupted.
         #[arg(long)]
         dry_run: bool,
     },

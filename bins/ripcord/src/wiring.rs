@@ -246,12 +246,15 @@ impl Wiring {
         self.changing_engine(journal, dispatcher, told)
     }
 
-    /// An engine that only guards changes by hand with the lease; it judges nothing.
+    /// The journal, for changes by hand that must not meet a deployment.
     ///
     /// # Errors
-    /// As [`engine`](Self::engine).
-    pub fn guard(&self, journal: SqliteJournal) -> Result<Engine> {
-        self.changing_engine(journal, None, Told::default())
+    /// When the root belongs to another journal, or this one cannot be opened.
+    pub fn guarding_journal(&self) -> Result<Arc<dyn Journal>> {
+        if let Some((claim, root)) = self.claim() {
+            claim.make(&root)?;
+        }
+        self.journal(SqliteJournal::open(&self.config.journal)?)
     }
 
     fn need_post_gate(&self) -> Result<()> {

@@ -55,11 +55,14 @@ pub trait Backend: Debug + Send + Sync {
     /// [`State`](crate::ErrorKind::State) when something still runs.
     async fn quiesce(&self, run: &Run) -> Result<(), Error>;
 
-    /// Makes it so that the current release runs again after [`quiesce`](Self::quiesce).
+    /// Makes it so that nothing runs and nothing should: the way back of a first deployment. Default:
+    /// [`quiesce`](Self::quiesce).
     ///
     /// # Errors
-    /// As [`activate`](Self::activate).
-    async fn unquiesce(&self, run: &Run) -> Result<(), Error>;
+    /// As [`quiesce`](Self::quiesce).
+    async fn clear(&self, run: &Run) -> Result<(), Error> {
+        self.quiesce(run).await
+    }
 
     /// Evidence that waiting for `release` is pointless: its process is gone, or it crashes again and again.
     /// `None` is "no such evidence", not "healthy", and the default.
@@ -101,8 +104,8 @@ macro_rules! forward_backend {
             async fn quiesce(&self, run: &Run) -> Result<(), Error> {
                 (**self).quiesce(run).await
             }
-            async fn unquiesce(&self, run: &Run) -> Result<(), Error> {
-                (**self).unquiesce(run).await
+            async fn clear(&self, run: &Run) -> Result<(), Error> {
+                (**self).clear(run).await
             }
             async fn hopeless(&self, release: &Release) -> Option<String> {
                 (**self).hopeless(release).await

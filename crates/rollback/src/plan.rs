@@ -247,14 +247,18 @@ pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
 fn lost(class: Class, pending: &[PendingMigration]) -> Vec<String> {
     match class {
         Class::CodeOnly => Vec::new(),
-        Class::Revert => pending
-            .iter()
-            .filter(|m| m.not_additive.is_none())
-            .map(|m| format!("what the new release writes into what {} adds", m.name))
-            .collect(),
+        Class::Revert => lost_by_downs(pending),
         Class::Restore => vec!["everything that is written after the backup".into()],
         Class::ForwardOnly => Vec::new(),
     }
+}
+
+/// What downs would lose: whatever is written into what their ups add.
+pub(crate) fn lost_by_downs(pending: &[PendingMigration]) -> Vec<String> {
+    pending
+        .iter()
+        .map(|m| format!("what is written into anything that {} adds", m.name))
+        .collect()
 }
 
 fn undo_steps(class: Class, pending: &[PendingMigration]) -> Vec<String> {

@@ -24,6 +24,14 @@ pub fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// The pid namespace we are in; empty where the kernel does not say.
+#[must_use]
+pub fn pid_namespace() -> String {
+    fs::read_link("/proc/self/ns/pid")
+        .map(|link| link.display().to_string())
+        .unwrap_or_default()
+}
+
 /// Milliseconds since boot, suspended time included.
 #[must_use]
 pub fn boot_millis() -> i64 {
@@ -233,16 +241,7 @@ pub async fn launch(what: Launch<'_>, run: &Run) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::new("run", "an empty command", ErrorKind::Invalid));
     }
-    // Commands print anything, secrets too.
-    let output = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(what.output)
-        .map_err(|e| {
-            Error::new("write to", what.output.display().to_string(), ErrorKind::Io).with_source(e)
-        })?;
+    let output = open_output(what.output).map_err(fail)?;
     let errors = output.try_clone().map_err(fail)?;
     // `read` returns false at end of file, which is what a killed parent leaves.
     let mut child = Command::new("/bin/sh")
@@ -293,6 +292,26 @@ pub async fn launch(what: Launch<'_>, run: &Run) -> Result<(), Error> {
     judge(status, &name, what.output)
 }
 
+/// Commands print anything, secrets too, and the service keeps the file as its output: appended, for us alone, and
+/// never through a link that somebody put there. Where it cannot be had, a full disk for instance, the output is lost
+/// and the command runs all the same.
+fn open_output(path: &Path) -> std::io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        let _ = fs::create_dir_all(folder);
+    }
+    let opened = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
+        .and_then(|file| file.set_len(0).map(|()| file));
+    match opened {
+        Ok(file) => Ok(file),
+        Err(_) => fs::OpenOptions::new().write(true).open("/dev/null"),
+    }
+}
+
 fn judge(status: ExitStatus, name: &str, output: &Path) -> Result<(), Error> {
     if status.success() {
         return Ok(());
@@ -306,11 +325,16 @@ fn judge(status: ExitStatus, name: &str, output: &Path) -> Result<(), Error> {
     Err(Error::new("run", name, ErrorKind::Command).because(detail))
 }
 
-/// The end of a text file on one line, control characters removed.
+/// The end of a text file on one line, from the beginning of a word, control characters removed.
 #[must_use]
 pub fn tail(path: &Path, most: usize) -> String {
     let bytes = fs::read(path).unwrap_or_default();
-    let from = bytes.len().saturating_sub(most);
+    let mut from = bytes.len().saturating_sub(most);
+    if from > 0 {
+        // Half a word may be half a secret, which nobody recognises as one any more.
+        let kept = bytes[from - 1..].iter().position(u8::is_ascii_whitespace);
+        from = kept.map_or(bytes.len(), |at| from + at);
+    }
     let text: String = String::from_utf8_lossy(&bytes[from..])
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

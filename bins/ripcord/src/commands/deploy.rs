@@ -3,7 +3,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use ripcord_notify::{DeliveryReport, Dispatcher};
 use ripcord_rollback::engine::{Direction, Stop};
-use ripcord_rollback::{Answer, Engine, Request};
+use ripcord_rollback::{Answer, Engine, ErrorKind, Journal, Request, Story};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DELIVERY_BUDGET, journal};
@@ -20,6 +20,7 @@ pub(super) struct Wish {
     pub(super) consent: ConsentArgs,
     pub(super) reason: Option<String>,
     pub(super) hotfix: Option<String>,
+    pub(super) over_declared: Option<String>,
 }
 
 /// What `rollback` was asked for.
@@ -90,7 +91,13 @@ pub(super) async fn deploy(wiring: &Wiring, wish: Wish, json: bool) -> Result<Ex
     let mut request = request(wiring, &wish.release, &wish.consent);
     note(&mut request, "reason", wish.reason.as_deref());
     note(&mut request, "hotfix", wish.hotfix.as_deref());
+    note(
+        &mut request,
+        "over a declared state",
+        wish.over_declared.as_deref(),
+    );
     request.waive_pre_gate = wish.hotfix;
+    request.over_declared = wish.over_declared;
     if !wiring.config.journal.exists() {
         // The very first deployment makes the journal: a mistake in the command must not.
         wiring
@@ -144,7 +151,7 @@ pub(super) async fn abort(wiring: &Wiring, json: bool) -> Result<Exit> {
     .await
 }
 
-fn told(wiring: &Wiring, story: Option<&ripcord_rollback::Story>) -> Told {
+fn told(wiring: &Wiring, story: Option<&Story>) -> Told {
     Told {
         service: wiring.config.service.clone(),
         environment: wiring.config.environment.clone(),
@@ -164,13 +171,20 @@ async fn run(
 ) -> Result<Exit> {
     let dispatcher = wiring.dispatcher()?;
     let journal = journal(wiring)?;
-    let last = ripcord_rollback::Journal::replay(&journal, None)
-        .await
-        .map(|records| ripcord_rollback::Story::all(&records).pop())?;
+    let stories = Story::all(&Journal::replay(&journal, None).await?);
+    let last = Story::open(&stories).cloned();
     let engine = wiring.engine(journal, dispatcher.clone(), told(wiring, last.as_ref()))?;
     let signals = stop_on_signals(&engine, wiring);
     let answer = work(&engine).await;
     signals.abort();
+    let answer = match answer {
+        // The error is about a step; what counts is whether something was changed and has to be finished.
+        Err(e) if e.kind() != ErrorKind::Fenced && unfinished(&engine).await => {
+            wiring.output.error(&e.chain());
+            return Ok(Exit::NeedsHuman);
+        }
+        answer => answer,
+    };
     drop(engine);
     let delivery = deliver(dispatcher).await;
     let (report, exit) = match answer? {
@@ -206,6 +220,16 @@ async fn run(
     }
     show(wiring, &report, exit, json)?;
     Ok(exit)
+}
+
+/// Whether a deployment was cut off after it changed something, or nobody can tell.
+async fn unfinished(engine: &Engine) -> bool {
+    match engine.stories().await {
+        Ok(stories) => {
+            Story::open(&stories).is_some_and(|story| !story.is_over() && story.touched())
+        }
+        Err(_) => true,
+    }
 }
 
 fn show(wiring: &Wiring, report: &DeploymentReport, exit: Exit, json: bool) -> Result<()> {

@@ -14,13 +14,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ripcord_conninfo::{Surroundings, System};
-use ripcord_rollback::journal::SqliteJournal;
+use ripcord_rollback::journal::{Exclusive, SqliteJournal, exclusively};
+use ripcord_rollback::plan::Reason;
 
 use crate::cli::{Cli, Command};
 use crate::config::{self, Sources};
 use crate::exit::Exit;
 use crate::output::{Ci, Mask, Output};
-use crate::wiring::Wiring;
+use crate::report::DeploymentReport;
+use crate::wiring::{Wiring, owner};
 
 /// How long undelivered messages may keep a finished command waiting.
 const DELIVERY_BUDGET: Duration = Duration::from_secs(5);
@@ -56,6 +58,7 @@ pub async fn run(cli: Cli) -> Exit {
             consent,
             reason,
             hotfix,
+            over_declared,
             dry_run: false,
         } => {
             deploy::deploy(
@@ -65,6 +68,7 @@ pub async fn run(cli: Cli) -> Exit {
                     consent,
                     reason,
                     hotfix,
+                    over_declared,
                 },
                 json,
             )
@@ -112,8 +116,8 @@ fn failed(output: &Output, environment: &str, json: bool, error: &anyhow::Error)
             Exit::Blocked => ("blocked", "journal_unwritable"),
             _ => ("usage", "usage"),
         };
-        let reason = ripcord_rollback::plan::Reason::new(code, text);
-        let report = crate::report::DeploymentReport::without(environment, outcome, &reason);
+        let reason = Reason::new(code, text);
+        let report = DeploymentReport::without(environment, outcome, &reason);
         output.json(serde_json::to_value(report).unwrap_or_default());
     }
     exit
@@ -172,18 +176,27 @@ async fn under_lease(
     json: bool,
     work: impl Future<Output = Result<Exit>>,
 ) -> Result<Exit> {
-    let engine = wiring.guard(journal(wiring)?)?;
-    match engine.exclusively(work).await? {
-        Ok(done) => done,
-        Err(holder) => {
-            let report =
-                crate::report::DeploymentReport::lease_held(&wiring.config.environment, &holder);
-            if json {
-                wiring.output.json(serde_json::to_value(&report)?);
-            } else {
-                wiring.output.result(&crate::report::story_text(&report));
-            }
-            Ok(Exit::LeaseHeld)
+    let (journal, ttl) = (wiring.guarding_journal()?, wiring.config.deploy.lease_ttl);
+    let (report, exit) = match exclusively(journal, &owner(), ttl, work).await? {
+        Exclusive::Done(done) => return done,
+        Exclusive::Held(holder) => (
+            DeploymentReport::lease_held(&wiring.config.environment, &holder),
+            Exit::LeaseHeld,
+        ),
+        Exclusive::Unfinished(deployment) => {
+            let text =
+                format!("deployment {deployment} was interrupted; finish it with `ripcord resume`");
+            let reason = Reason::new("unfinished_deployment", text);
+            (
+                DeploymentReport::without(&wiring.config.environment, "blocked", &reason),
+                Exit::Blocked,
+            )
         }
+    };
+    if json {
+        wiring.output.json(serde_json::to_value(&report)?);
+    } else {
+        wiring.output.result(&crate::report::story_text(&report));
     }
+    Ok(exit)
 }

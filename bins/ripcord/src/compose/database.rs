@@ -190,9 +190,7 @@ impl Database for GuardedDatabase {
             assessment.start_check = None;
             return Ok(assessment);
         }
-        if self.backup.min_level >= Level::Restored
-            && !sessions::may_create_databases(&self.conninfo).await?
-        {
+        if !sessions::may_create_databases(&self.conninfo).await? {
             assessment.blockers.push(Reason::new(
                 "backup_impossible",
                 format!(
@@ -239,7 +237,7 @@ impl Database for GuardedDatabase {
         let applied = applied?;
         // The state table is history, not schema: the first migration creates it and its down leaves it.
         let own = self.migrations.layout.state_table();
-        schema.schema.retain(|object, _| !object.contains(own));
+        schema.schema.retain(|object, _| !belongs_to(object, own));
         Ok(SchemaState {
             applied: applied.into_iter().map(|a| a.version).collect(),
             schema: schema.schema_digest(),
@@ -250,7 +248,8 @@ impl Database for GuardedDatabase {
         let source = self.source(Some(&run.tag));
         let mut options = CreateOptions::default();
         options.level = match purpose {
-            BackupPurpose::BeforeMigrating => self.backup.min_level,
+            // What may have to be restored has been restored once.
+            BackupPurpose::BeforeMigrating => self.backup.min_level.max(Level::Restored),
             BackupPurpose::BeforeReverting => Level::Stored,
         };
         options
@@ -374,6 +373,14 @@ impl Database for GuardedDatabase {
         }
         sessions::end_older(&self.conninfo, deployments, now, END_SESSIONS).await
     }
+}
+
+/// Whether a definition is of that table or of what comes with it: its columns, its key.
+fn belongs_to(object: &str, table: &str) -> bool {
+    let key = format!("{table}_pkey");
+    object
+        .split([' ', '.', '"', '('])
+        .any(|word| word == table || word == key)
 }
 
 /// Where a backup is restored to before it takes the live database's place.

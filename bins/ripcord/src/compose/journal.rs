@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use ripcord_rollback::journal::{Acquired, Holder, Lease, Owner};
 use ripcord_rollback::{Error, ErrorKind, Event, Journal, Record};
 use rustix::process::{Signal, getpid, kill_process};
+use serde_json::Value;
 
 use crate::output::Mask;
 
@@ -24,14 +25,38 @@ impl<J> MaskedJournal<J> {
     fn clean(&self, event: Event) -> Result<Event, Error> {
         let failed = |e| Error::new("mask", "a record", ErrorKind::Journal).with_source(e);
         let value = serde_json::to_value(&event).map_err(failed)?;
-        let masked = self.mask.json(value.clone());
+        let masked = self.free_text(value.clone());
         if masked == value {
             Ok(event)
         } else {
             serde_json::from_value(masked).map_err(failed)
         }
     }
+
+    /// Masks where people and programs write what they like. Names and ids stay: a resume has to find them again.
+    fn free_text(&self, value: Value) -> Value {
+        match value {
+            Value::Object(map) => map
+                .into_iter()
+                .map(|(key, value)| {
+                    let value = if FREE_TEXT.contains(&key.as_str()) {
+                        self.mask.json(value)
+                    } else {
+                        self.free_text(value)
+                    };
+                    (key, value)
+                })
+                .collect(),
+            Value::Array(items) => items.into_iter().map(|v| self.free_text(v)).collect(),
+            other => other,
+        }
+    }
 }
+
+/// The keys of records under which text is free.
+const FREE_TEXT: [&str; 10] = [
+    "error", "findings", "found", "lost", "notes", "reason", "reasons", "text", "undo", "what",
+];
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]

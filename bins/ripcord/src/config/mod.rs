@@ -3,6 +3,7 @@
 
 mod checks;
 mod error;
+mod gates;
 mod model;
 mod read;
 mod section;

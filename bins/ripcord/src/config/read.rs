@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use ripcord_backup::Level;
 use ripcord_conninfo::{Conninfo, Surroundings};
-use ripcord_health_probe::GatePolicy;
 use ripcord_migration_guard::Layout;
 use ripcord_notify::{Secret, Severity};
 
 use super::section::Section;
 use super::tree::{self, Entry, Node, Table, Value};
 use super::{
-    BackupConfig, Config, ConfigError, DatabaseConfig, DeployConfig, GateConfig, ManagerConfig,
+    BackupConfig, Config, ConfigError, DatabaseConfig, DeployConfig, ManagerConfig,
     MigrationsConfig, NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
 };
 
@@ -193,7 +192,7 @@ impl Reader<'_> {
         }
         let names: Vec<&str> = checks.iter().map(|c| c.name.as_str()).collect();
         let gates = match top.table("gate")? {
-            Some(section) => gates(&section, &names)?,
+            Some(section) => super::gates::read(&section, &names)?,
             None => Vec::new(),
         };
         let database = top
@@ -341,7 +340,10 @@ impl Reader<'_> {
         let conninfo = Conninfo::parse(&text, self.around).map_err(|e| {
             let error = section.wrong(
                 key,
-                format!("cannot use this connection string: {}", chain(&e)),
+                format!(
+                    "cannot use this connection string: {}",
+                    crate::report::chain(&e)
+                ),
             );
             match e.help() {
                 Some(help) => error.with_hint(help.to_owned()),
@@ -368,7 +370,11 @@ impl Reader<'_> {
             .choice("backend", &[("directory", ())])?
             .ok_or_else(|| section.missing("backend"))?;
         let root = self.path(section.need_text("root")?);
-        let root = std::path::absolute(&root).unwrap_or(root);
+        // Two names for one folder must be one: processes are found by it.
+        let root = root
+            .canonicalize()
+            .or_else(|_| std::path::absolute(&root))
+            .unwrap_or(root);
         let keep = section.number("keep")?.unwrap_or(5);
         let service = section
             .table("service")?
@@ -510,90 +516,6 @@ fn argv(section: &Section<'_>, key: &'static str) -> Result<Vec<String>, ConfigE
     }
 }
 
-fn gates(section: &Section<'_>, checks: &[&str]) -> Result<Vec<(String, GateConfig)>, ConfigError> {
-    let mut gates = Vec::new();
-    for key in ["pre", "post", "smoke", "observe", "undo"] {
-        let Some(gate) = section.table(key)? else {
-            continue;
-        };
-        let names = gate
-            .texts("checks")?
-            .ok_or_else(|| gate.missing("checks"))?;
-        if names.is_empty() {
-            return Err(gate.wrong("checks", format!("[gate.{key}] needs at least one check")));
-        }
-        if let Some(unknown) = names.iter().find(|name| !checks.contains(&name.as_str())) {
-            let error = gate.wrong(
-                "checks",
-                format!("[gate.{key}] names the check {unknown:?}, which does not exist"),
-            );
-            return Err(match super::section::nearest(unknown, checks) {
-                Some(near) => error.with_hint(format!("did you mean {near:?}?")),
-                None => error.with_hint(format!("there are: {}", checks.join(", "))),
-            });
-        }
-        let mut policy = defaults(key);
-        if let Some(attempts) = gate.number("attempts")? {
-            policy.attempts = attempts;
-        }
-        if let Some(interval) = gate.duration("interval")? {
-            policy.interval = interval;
-        }
-        if let Some(rise) = gate.number("rise")? {
-            policy.rise = rise;
-        }
-        if let Some(fall) = gate.number("fall")? {
-            policy.fall = fall;
-        }
-        if let Some(deadline) = gate.duration("deadline")? {
-            policy.deadline = Some(deadline);
-        }
-        for (name, zero) in [
-            ("attempts", policy.attempts == 0),
-            ("rise", policy.rise == 0),
-            ("fall", policy.fall == 0),
-        ] {
-            if zero {
-                return Err(gate.wrong(name, format!("`{name}` has to be at least 1")));
-            }
-        }
-        gate.finish()?;
-        gates.push((
-            key.to_owned(),
-            GateConfig {
-                checks: names,
-                policy,
-            },
-        ));
-    }
-    section.finish()?;
-    Ok(gates)
-}
-
-/// The defaults per gate: the post gate waits 30 x 5 s; before a deployment the release that runs has to be healthy
-/// now; after going back 50 x 2 s (the same 100 s as 10 x 10 s, noticed sooner).
-fn defaults(gate: &str) -> GatePolicy {
-    let mut policy = GatePolicy::default();
-    match gate {
-        "pre" => {
-            policy.attempts = 3;
-            policy.interval = Duration::from_secs(2);
-            policy.rise = 1;
-        }
-        "smoke" => {
-            policy.attempts = 1;
-            policy.rise = 1;
-            policy.fall = 1;
-        }
-        "undo" => {
-            policy.attempts = 50;
-            policy.interval = Duration::from_secs(2);
-        }
-        _ => {}
-    }
-    policy
-}
-
 fn migrations(section: &Section<'_>) -> Result<MigrationsConfig, ConfigError> {
     let layouts = [
         ("sqlx", Layout::Sqlx),
@@ -680,15 +602,4 @@ fn holds_password(text: &str) -> bool {
         .split(|c: char| c.is_whitespace() || c == '?' || c == '&')
         .any(|word| word.starts_with("password=") && word.len() > "password=".len());
     in_authority || in_words || text.contains("hooks.slack.com/services/")
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

@@ -217,6 +217,7 @@ impl Drop for Group {
 #[derive(Default)]
 struct Tail {
     bytes: Vec<u8>,
+    cut: bool,
     line: Vec<u8>,
     release: Option<String>,
 }
@@ -235,6 +236,7 @@ impl Tail {
         self.bytes.extend_from_slice(bytes);
         let excess = self.bytes.len().saturating_sub(KEPT);
         self.bytes.drain(..excess);
+        self.cut |= excess > 0;
         for &byte in bytes {
             match byte {
                 b'\n' => self.end_of_line(),
@@ -257,6 +259,12 @@ impl Tail {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        let mut kept = self.bytes.as_slice();
+        if self.cut {
+            // Half a word may be half a secret, which nobody recognises as one any more.
+            let word = kept.iter().position(u8::is_ascii_whitespace);
+            kept = &kept[word.unwrap_or(kept.len())..];
+        }
+        String::from_utf8_lossy(kept).into_owned()
     }
 }

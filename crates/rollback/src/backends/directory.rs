@@ -110,6 +110,74 @@ impl DirectoryBackend {
             .map_err(fail)
     }
 
+    /// Where it stands which release was started to the end, its last writer included.
+    fn started(&self) -> PathBuf {
+        self.root.join(".ripcord").join("started")
+    }
+
+    fn write_started(&self, id: &str) -> Result<(), Error> {
+        let path = self.started();
+        let failed = |e: io::Error| {
+            Error::new("write", path.display().to_string(), ErrorKind::Io).with_source(e)
+        };
+        let folder = self.root.join(".ripcord");
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let fresh = folder.join("started.new");
+        fs::write(&fresh, id)
+            .and_then(|()| fs::File::open(&fresh)?.sync_all())
+            .and_then(|()| fs::rename(&fresh, &path))
+            .and_then(|()| fs::File::open(&folder)?.sync_all())
+            .map_err(failed)
+    }
+
+    /// Whether `release` was started to the end and has not gone since.
+    async fn is_complete(&self, release: &Release) -> Result<bool, Error> {
+        let started = fs::read_to_string(self.started()).unwrap_or_default();
+        if started != release.id || self.desired()?.as_ref() != Some(release) {
+            return Ok(false);
+        }
+        let folder = self.folder(&release.id);
+        if self.manager.hopeless(release, &folder).await.is_some() {
+            return Ok(false);
+        }
+        Ok(match self.witness.running().await {
+            Running::Proved { release: id } => id == release.id,
+            // It may still boot.
+            Running::Unknown { .. } => self.manager.is_alive(release).await,
+        })
+    }
+
+    /// Stops everything and waits until nobody answers: a supervisor may still be draining what it stops.
+    async fn stop(&self, run: &Run) -> Result<(), Error> {
+        match fs::remove_file(self.started()) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => {
+                return Err(Error::new(
+                    "remove",
+                    self.started().display().to_string(),
+                    ErrorKind::Io,
+                )
+                .with_source(e));
+            }
+        }
+        self.manager.stop(&self.current(), run).await?;
+        let deadline = Instant::now() + SILENCE;
+        loop {
+            let Running::Proved { release } = self.witness.running().await else {
+                return Ok(());
+            };
+            if Instant::now() >= deadline {
+                return Err(
+                    Error::new("stop", &self.service, ErrorKind::State).because(format!(
+                        "the stop command returned, but {release} still answers"
+                    )),
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     fn exists(&self, release: &Release) -> Result<(), Error> {
         let folder = self.folder(&release.id);
         let found = fs::symlink_metadata(&folder);
@@ -176,43 +244,30 @@ impl Backend for DirectoryBackend {
 
     async fn activate(&self, release: &Release, run: &Run) -> Result<(), Error> {
         self.exists(release)?;
-        if self.observe().await?.is(release)
-            && self
-                .manager
-                .hopeless(release, &self.folder(&release.id))
-                .await
-                .is_none()
-        {
+        if self.is_complete(release).await? {
             return Ok(());
         }
-        self.manager.stop(&self.current(), run).await?;
+        self.stop(run).await?;
         self.point_at(&release.id)?;
-        self.manager.start(release, &self.current(), run).await
+        self.manager.start(release, &self.current(), run).await?;
+        self.write_started(&release.id)
     }
 
     async fn quiesce(&self, run: &Run) -> Result<(), Error> {
-        self.manager.stop(&self.current(), run).await?;
-        // A supervisor may still be draining what it stops.
-        let deadline = Instant::now() + SILENCE;
-        loop {
-            let Running::Proved { release } = self.witness.running().await else {
-                return Ok(());
-            };
-            if Instant::now() >= deadline {
-                return Err(
-                    Error::new("stop", &self.service, ErrorKind::State).because(format!(
-                        "the stop command returned, but {release} still answers"
-                    )),
-                );
-            }
-            tokio::time::sleep(POLL).await;
-        }
+        self.stop(run).await
     }
 
-    async fn unquiesce(&self, run: &Run) -> Result<(), Error> {
-        match self.desired()? {
-            Some(release) => self.activate(&release, run).await,
-            None => Ok(()),
+    async fn clear(&self, run: &Run) -> Result<(), Error> {
+        self.stop(run).await?;
+        match fs::remove_file(self.current()) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(Error::new(
+                "remove",
+                self.current().display().to_string(),
+                ErrorKind::Io,
+            )
+            .with_source(e)),
         }
     }
 
@@ -232,13 +287,23 @@ impl Backend for DirectoryBackend {
             )
             .because("it is the current one"));
         }
-        match fs::remove_dir_all(self.folder(&release.id)) {
-            Ok(()) => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(
-                Error::new("discard", format!("release {}", release.id), ErrorKind::Io)
-                    .with_source(e),
-            ),
+        // Out of the way first: half a release must not be found.
+        let gone = self
+            .root
+            .join("releases")
+            .join(format!(".discarded-{}", release.id));
+        let failed = |e: io::Error| {
+            Error::new("discard", format!("release {}", release.id), ErrorKind::Io).with_source(e)
+        };
+        for removed in [
+            fs::rename(self.folder(&release.id), &gone),
+            fs::remove_dir_all(&gone),
+        ] {
+            match removed {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+                _ => {}
+            }
         }
+        Ok(())
     }
 }

@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use super::flight::{Flight, Halt, Writing, halt_of};
 use super::{Answer, Engine, Request, Survey};
 use crate::database::BackupPurpose;
-use crate::journal::{Act, ActState, Ending, Event, Kind, Story};
-use crate::plan::Strategy;
+use crate::journal::{Act, Ending, Event, Kind, Story};
+use crate::plan::{Reason, Strategy};
 use crate::verifier::{Phase, Verdict};
 use crate::{Error, ErrorKind, Release};
 
@@ -27,7 +27,10 @@ impl Engine {
             Ok(lease) => lease,
             Err(holder) => return Ok(Answer::LeaseHeld(holder)),
         };
-        let open = Story::open(&self.stories().await?).and_then(blocks_a_deploy);
+        if let Some(reason) = self.refuses(request).await? {
+            self.journal.release(&lease).await?;
+            return Ok(Answer::Refused(reason));
+        }
         let survey = match self.survey(request).await {
             Ok(survey) => survey,
             Err(e) => {
@@ -48,9 +51,6 @@ impl Engine {
                         notes: request.notes.clone(),
                     })
                     .await?;
-                if let Some((code, why)) = open {
-                    return finish_halt(flight, Halt::because(code, why)).await;
-                }
                 match before_arming(flight, request, &survey).await {
                     Ok(()) => {}
                     Err(halt) => return finish_halt(flight, halt).await,
@@ -62,24 +62,31 @@ impl Engine {
     }
 }
 
-/// A run that was interrupted has to be finished first; a declared one needs a person.
-fn blocks_a_deploy(story: &Story) -> Option<(&'static str, String)> {
-    match &story.ended {
-        None => Some((
-            "unfinished_deployment",
-            format!(
-                "deployment {} was interrupted; finish it with `ripcord resume`",
-                story.deployment
-            ),
-        )),
-        Some((Ending::NeedsHuman, _, _)) => Some((
-            "needs_human",
-            format!(
-                "deployment {} could not be brought back; verify with `ripcord resume` or go to a good release with `ripcord rollback`",
-                story.deployment
-            ),
-        )),
-        Some(_) => None,
+impl Engine {
+    /// A run that was interrupted has to be finished first; a declared one needs a person's word. Nothing is begun, so
+    /// that nothing stands between `resume` and what it has to finish.
+    async fn refuses(&self, request: &Request) -> Result<Option<Reason>, Error> {
+        let stories = self.stories().await?;
+        let Some(story) = Story::open(&stories) else {
+            return Ok(None);
+        };
+        Ok(match (&story.ended, &request.over_declared) {
+            (None, _) => Some(Reason::new(
+                "unfinished_deployment",
+                format!(
+                    "deployment {} was interrupted; finish it with `ripcord resume`",
+                    story.deployment
+                ),
+            )),
+            (Some(_), Some(_)) => None,
+            (Some(_), None) => Some(Reason::new(
+                "needs_human",
+                format!(
+                    "deployment {} could not be brought back; verify with `ripcord resume`, go to a good release with `ripcord rollback`, or deploy over it with --over-declared REASON",
+                    story.deployment
+                ),
+            )),
+        })
     }
 }
 
@@ -167,6 +174,7 @@ async fn before_arming(
             Event::Planned {
                 plan: survey.decision.plan.clone(),
                 schema: survey.schema.clone(),
+                extra: Vec::new(),
                 findings: survey.assessment.findings.clone(),
             },
             Required,
@@ -234,7 +242,11 @@ impl Flight<'_> {
                     version: migration.version.clone(),
                     owner: survey.release.clone(),
                 };
-                let prior = serde_json::to_value(&survey.schema).unwrap_or_default();
+                let prior = database
+                    .state()
+                    .await
+                    .map_err(|e| Halt::error("database_unknown", e))?;
+                let prior = serde_json::to_value(prior).unwrap_or_default();
                 self.act(
                     act,
                     prior,
@@ -266,7 +278,7 @@ impl Flight<'_> {
         }
     }
 
-    async fn activate(&self, release: &Release) -> Result<(), Halt> {
+    pub(super) async fn activate(&self, release: &Release) -> Result<(), Halt> {
         self.step("activate", Required, async {
             let prior = self.observation().await;
             let act = Act::Activate {
@@ -346,7 +358,7 @@ impl Flight<'_> {
     /// Removes releases that nobody returns to: only ones that this journal deployed, never one that is current,
     /// previous, among the newest good ones, or that owns an applied migration.
     async fn prune(&self) -> Result<(), Halt> {
-        let unreadable = |e| Halt::error("journal_unreadable", e);
+        let unreadable = |e| Halt::error("state_unreadable", e);
         let stories = self.engine.stories().await.map_err(unreadable)?;
         let applied = match &self.engine.database {
             Some(database) => database.state().await.map_err(unreadable)?.applied,
@@ -368,38 +380,46 @@ impl Flight<'_> {
     }
 }
 
-/// Releases that were activated, are none we may return to, and are not among the `keep` newest of the rest.
+/// Releases that we activated and may not return to: all but the `keep` newest good ones, and all but the `keep`
+/// newest of those that never were good.
 fn prunable(stories: &[Story], applied: &[String], keep: usize) -> Vec<Release> {
-    let mut activated: Vec<&Release> = Vec::new();
+    let (mut good, mut bad): (Vec<&Release>, Vec<&Release>) = (Vec::new(), Vec::new());
     let mut protected: Vec<&Release> = Vec::new();
     let mut newest_verified = true;
     for story in stories.iter().rev() {
-        for (act, _, state) in &story.acts {
-            match act {
-                Act::Migrate { version, owner }
-                    if *state == ActState::Done && applied.contains(version) =>
-                {
-                    protected.push(owner);
-                }
-                Act::Activate { release } if !activated.contains(&release) => {
-                    activated.push(release)
-                }
-                _ => {}
-            }
-        }
         let verified = story.committed || matches!(story.ended, Some((Ending::RolledBack, _, _)));
         if !story.is_over() || (verified && newest_verified) {
             protected.push(&story.release);
             protected.extend(&story.previous);
         }
         newest_verified &= !verified;
+        for (act, _, _) in &story.acts {
+            match act {
+                Act::Migrate { version, owner } if applied.contains(version) => {
+                    protected.push(owner)
+                }
+                Act::Activate { release } => {
+                    let list = if stories.iter().any(|s| s.committed && s.release == *release) {
+                        &mut good
+                    } else {
+                        &mut bad
+                    };
+                    if !list.contains(&release) {
+                        list.push(release);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
-    activated
-        .into_iter()
-        .filter(|release| !protected.contains(release))
-        .skip(keep)
-        .cloned()
-        .collect()
+    let old = |list: Vec<&Release>| -> Vec<Release> {
+        list.into_iter()
+            .filter(|release| !protected.contains(release))
+            .skip(keep)
+            .cloned()
+            .collect()
+    };
+    [old(good), old(bad)].concat()
 }
 
 /// Sortable, short enough for an application name of 63 bytes, and different for two runs in one second.

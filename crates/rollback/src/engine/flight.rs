@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -69,6 +70,7 @@ pub(super) struct Flight<'a> {
     /// What is known of the deployment so far: read once, then what this run wrote, or could not write on the way
     /// back. Deciding must not depend on a disk that may be full or gone by then.
     known: Mutex<Vec<Record>>,
+    back: AtomicBool,
 }
 
 impl<'a> Flight<'a> {
@@ -83,7 +85,13 @@ impl<'a> Flight<'a> {
             deployment,
             lease,
             known: Mutex::new(known),
+            back: AtomicBool::new(false),
         }
+    }
+
+    /// From here on a record that cannot be written stops nothing any more.
+    pub(super) fn going_back(&self) {
+        self.back.store(true, Ordering::Relaxed);
     }
 
     /// The deployment as it is known here.
@@ -110,6 +118,11 @@ impl<'a> Flight<'a> {
                 engine: self.engine.clone(),
                 deployment: self.deployment.clone(),
                 lease: self.lease.clone(),
+                writing: if self.back.load(Ordering::Relaxed) {
+                    Writing::BestEffort
+                } else {
+                    Writing::Required
+                },
             }),
         }
     }
@@ -133,13 +146,16 @@ impl<'a> Flight<'a> {
             Err(e) if e.kind() == ErrorKind::Fenced => Err(Halt::Fenced(e)),
             Err(e) if writing == Writing::BestEffort => {
                 self.engine.observer.warning(&e.chain());
-                self.know(Record {
+                // People are told all the same.
+                let record = Record {
                     seq: 0,
                     deployment: self.deployment.clone(),
                     epoch: self.lease.epoch,
                     at: jiff::Timestamp::now(),
                     event,
-                });
+                };
+                self.engine.observer.record(&record);
+                self.know(record);
                 Ok(())
             }
             Err(e) => Err(Halt::error("journal_unwritable", e)),
@@ -313,6 +329,7 @@ struct JournalLedger {
     engine: Engine,
     deployment: String,
     lease: Lease,
+    writing: Writing,
 }
 
 impl JournalLedger {
@@ -327,7 +344,7 @@ impl JournalLedger {
                 self.engine.observer.record(&record);
                 Ok(())
             }
-            Err(e) if e.kind() == ErrorKind::Fenced => Err(e),
+            Err(e) if e.kind() == ErrorKind::Fenced || self.writing == Writing::Required => Err(e),
             // The way back must not stop because the disk is full, and the act's own intent is durable.
             Err(e) => {
                 self.engine.observer.warning(&e.chain());

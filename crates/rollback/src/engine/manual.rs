@@ -3,9 +3,9 @@ use super::flight::{Flight, Halt, Writing};
 use super::undo::Back;
 use super::{Answer, Engine, Request};
 use crate::database::SchemaState;
-use crate::journal::{Act, ActState, Ending, Event, Kind, Story};
+use crate::journal::{Act, Ending, Event, Kind, Story};
 use crate::plan::{Assessment, Basis, Class, Reason, RollbackPlan, Strategy};
-use crate::{Error, ErrorKind, Observed, Release};
+use crate::{Error, Observed, Release};
 
 use Writing::Required;
 
@@ -35,8 +35,11 @@ impl Engine {
     pub async fn good_releases(&self) -> Result<Vec<(Release, Option<SchemaState>)>, Error> {
         let mut good: Vec<(Release, Option<SchemaState>)> = Vec::new();
         let mut add = |release: &Release, schema: &Option<SchemaState>| {
-            if !good.iter().any(|(known, _)| known == release) {
-                good.push((release.clone(), schema.clone()));
+            match good.iter_mut().find(|(known, _)| known == release) {
+                // A newer run that was interrupted early knows no schema.
+                Some((_, known @ None)) => known.clone_from(schema),
+                Some(_) => {}
+                None => good.push((release.clone(), schema.clone())),
             }
         };
         for story in self.stories().await?.iter().rev() {
@@ -53,6 +56,19 @@ impl Engine {
             }
         }
         Ok(good)
+    }
+
+    /// Releases that somebody rolled back from by hand since they were last deployed: "the previous good release" is
+    /// none of them.
+    async fn left(&self) -> Result<Vec<Release>, Error> {
+        let mut left: Vec<Release> = Vec::new();
+        for story in self.stories().await?.iter().filter(|s| s.committed) {
+            left.retain(|release| *release != story.release);
+            if story.kind == Kind::Rollback {
+                left.extend(story.previous.clone());
+            }
+        }
+        Ok(left)
     }
 
     /// What [`rollback`](Self::rollback) would do. Changes nothing.
@@ -72,9 +88,12 @@ impl Engine {
         };
         let choice = match &named {
             Some(release) => good.iter().find(|(known, _)| known == release),
-            None => good
-                .iter()
-                .find(|(known, _)| observed.desired.as_ref() != Some(known)),
+            None => {
+                let left = self.left().await?;
+                good.iter().find(|(known, _)| {
+                    observed.desired.as_ref() != Some(known) && !left.contains(known)
+                })
+            }
         };
         let Some((target, schema)) = choice.cloned() else {
             let text = match &named {
@@ -202,7 +221,7 @@ impl Engine {
             let reason = format!("everything since {target} is on the closed list of additive DDL");
             return plan(Class::CodeOnly, reason, activate, vec![]);
         }
-        let lost: Vec<String> = pending.iter().flat_map(|m| m.losses.clone()).collect();
+        let lost = crate::plan::lost_by_downs(pending);
         let blocking = pending.iter().find_map(|m| {
             m.irreversible
                 .as_ref()
@@ -216,7 +235,7 @@ impl Engine {
         let why = first
             .or_else(|| assessment.start_check.clone())
             .unwrap_or_default();
-        if let Some(irreversible) = blocking.or_else(|| lost.first().cloned()) {
+        if let Some(irreversible) = blocking {
             blocked.push(Reason::new(
                 "schema_does_not_fit",
                 format!("today's schema does not fit {target} ({why}) and cannot be taken back ({irreversible})"),
@@ -248,10 +267,8 @@ impl Engine {
     async fn owners(&self) -> Result<Vec<(String, Release)>, Error> {
         let mut owners: Vec<(String, Release)> = Vec::new();
         for story in self.stories().await? {
-            for (act, _, state) in story.acts {
-                if let (Act::Migrate { version, owner }, ActState::Done | ActState::Open) =
-                    (act, state)
-                {
+            for (act, _, _) in story.acts {
+                if let Act::Migrate { version, owner } = act {
                     owners.retain(|(v, _)| *v != version);
                     owners.push((version, owner));
                 }
@@ -273,9 +290,15 @@ impl Engine {
             Ok(lease) => lease,
             Err(holder) => return Ok(Answer::LeaseHeld(holder)),
         };
-        let open = Story::open(&self.stories().await?)
-            .filter(|story| !story.is_over())
-            .cloned();
+        let stories = self.stories().await?;
+        if let Some(open) = Story::open(&stories).filter(|story| !story.is_over()) {
+            let text = format!(
+                "deployment {} was interrupted; finish it with `ripcord resume` or `ripcord abort`",
+                open.deployment
+            );
+            self.journal.release(&lease).await?;
+            return Ok(Answer::Refused(Reason::new("unfinished_deployment", text)));
+        }
         let survey = match self.survey_return(to, request).await {
             Ok(survey) => survey,
             Err(e) => {
@@ -292,7 +315,7 @@ impl Engine {
         };
         let story = self
             .under_lease(&new_id(), lease, async |flight| {
-                flight.by_hand(request, open.as_ref(), &back).await
+                flight.by_hand(request, &back).await
             })
             .await?;
         Ok(Answer::Ended(Box::new(story)))
@@ -300,12 +323,7 @@ impl Engine {
 }
 
 impl Flight<'_> {
-    async fn by_hand(
-        &self,
-        request: &Request,
-        open: Option<&Story>,
-        back: &Return,
-    ) -> Result<(), Error> {
+    async fn by_hand(&self, request: &Request, back: &Return) -> Result<(), Error> {
         self.write(Event::Begun {
             kind: Kind::Rollback,
             environment: self.engine.policy.environment.clone(),
@@ -315,13 +333,6 @@ impl Flight<'_> {
             notes: request.notes.clone(),
         })
         .await?;
-        if let Some(open) = open {
-            let why = format!(
-                "deployment {} was interrupted; finish it with `ripcord resume` or `ripcord abort`",
-                open.deployment
-            );
-            return finish_halt(self, Halt::because("unfinished_deployment", why)).await;
-        }
         if !back.blocked.is_empty() {
             return finish_halt(
                 self,
@@ -341,6 +352,7 @@ impl Flight<'_> {
             let planned = Event::Planned {
                 plan: back.plan.clone(),
                 schema: back.schema.clone(),
+                extra: back.extra.clone(),
                 findings: Vec::new(),
             };
             self.note(planned, Required).await?;
@@ -357,44 +369,12 @@ impl Flight<'_> {
         }
         let story = self.story()?;
         self.back(
-            back_of(back),
+            Back::of(&story),
             &story,
             "by_hand".into(),
             by_hand_reasons(&request.notes),
         )
         .await
-    }
-
-    /// Goes on with a rollback by hand that was interrupted.
-    pub(super) async fn continue_by_hand(&self, story: &Story) -> Result<(), Error> {
-        let owners = self.engine.owners().await?;
-        let now = match &self.engine.database {
-            Some(database) => Some(database.state().await?),
-            None => None,
-        };
-        let then = story.schema_before.clone();
-        let migrations = match (&now, &then) {
-            (Some(now), Some(then)) => owners
-                .into_iter()
-                .filter(|(v, _)| now.applied.contains(v) && !then.applied.contains(v))
-                .collect(),
-            _ => Vec::new(),
-        };
-        let plan = story
-            .plan
-            .clone()
-            .ok_or_else(|| Error::new("read the plan of", &self.deployment, ErrorKind::Journal))?;
-        let back = Back {
-            target: Some(story.release.clone()),
-            class: plan.class,
-            migrations,
-            schema: then,
-            backup: None,
-            stop_writers: true,
-            activate: true,
-        };
-        self.back(back, story, "by_hand".into(), by_hand_reasons(&[]))
-            .await
     }
 }
 
@@ -403,17 +383,5 @@ fn by_hand_reasons(notes: &[String]) -> Vec<String> {
         vec!["asked for by hand".into()]
     } else {
         notes.to_vec()
-    }
-}
-
-fn back_of(back: &Return) -> Back {
-    Back {
-        target: Some(back.target.clone()),
-        class: back.plan.class,
-        migrations: back.extra.clone(),
-        schema: back.schema.clone(),
-        backup: None,
-        stop_writers: true,
-        activate: true,
     }
 }

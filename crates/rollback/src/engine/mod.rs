@@ -4,11 +4,11 @@ mod deploy;
 mod flight;
 mod manual;
 mod resume;
+mod schema;
 mod stop;
 mod survey;
 mod undo;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use crate::plan::{Consent, Reason};
 use crate::verifier::Verifier;
 use crate::{Error, ErrorKind};
 use flight::Flight;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Settings of an [`Engine`].
 #[derive(Clone, Debug)]
@@ -87,6 +88,8 @@ pub struct Request {
     pub consent: Consent,
     /// The reason for which failures of the pre gate are waived: a hotfix must not be blocked by the fault it mends.
     pub waive_pre_gate: Option<String>,
+    /// The reason for which a deployment may begin although the last one ended in a declared state.
+    pub over_declared: Option<String>,
     /// The reason for which a manual rollback may also take the schema back.
     pub revert_schema: Option<String>,
 }
@@ -203,28 +206,6 @@ impl Engine {
         Ok(Some((open.deployment.clone(), holder)))
     }
 
-    /// Runs `work` under the lease without beginning a deployment: for changes by hand that must not meet one.
-    ///
-    /// # Errors
-    /// As [`Journal::acquire`]. `work` is dropped when the lease is taken over.
-    pub async fn exclusively<T>(
-        &self,
-        work: impl Future<Output = T>,
-    ) -> Result<Result<T, Holder>, Error> {
-        let lease = match self.lease().await? {
-            Ok(lease) => lease,
-            Err(holder) => return Ok(Err(holder)),
-        };
-        let watch = self.watch(String::new(), lease.clone());
-        let done = tokio::select! {
-            done = work => Ok(done),
-            _ = self.stop.fenced() => Err(Error::new("go on with", "a change by hand", ErrorKind::Fenced)),
-        };
-        watch.abort();
-        self.journal.release(&lease).await?;
-        Ok(Ok(done?))
-    }
-
     async fn lease(&self) -> Result<Result<Lease, Holder>, Error> {
         Ok(
             match self
@@ -251,9 +232,10 @@ impl Engine {
             }
         };
         let flight = Flight::new(self, deployment.to_owned(), lease.clone(), known);
-        let watch = self.watch(deployment.to_owned(), lease.clone());
+        // Dropping this future must also end the heartbeat.
+        let watch = AbortOnDropHandle::new(self.watch(deployment.to_owned(), lease.clone()));
         let done = work(&flight).await;
-        watch.abort();
+        drop(watch);
         let released = self.journal.release(&lease).await;
         done?;
         if let Err(e) = released {

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::flight::{Flight, Halt, Writing};
-use super::undo::{Back, may_run};
+use super::undo::Back;
 use super::{Answer, Engine};
 use crate::journal::{ActState, Ending, Event, Kind, Story};
 use crate::process;
@@ -29,8 +29,14 @@ impl Engine {
         if let Some(holder) = self.journal.holder().await? {
             return Ok(Answer::LeaseHeld(holder));
         }
+        let lease = match self.lease().await? {
+            Ok(lease) => lease,
+            Err(holder) => return Ok(Answer::LeaseHeld(holder)),
+        };
+        // Read under the lease: somebody may have finished it until a moment ago.
         let stories = self.stories().await?;
         let Some(story) = Story::open(&stories) else {
+            self.journal.release(&lease).await?;
             return Ok(Answer::Nothing(match stories.last() {
                 Some(last) => format!(
                     "nothing to finish: the last deployment {} is over",
@@ -39,21 +45,23 @@ impl Engine {
                 None => "there is no deployment in the journal".into(),
             }));
         };
-        let lease = match self.lease().await? {
-            Ok(lease) => lease,
-            Err(holder) => return Ok(Answer::LeaseHeld(holder)),
-        };
         let id = story.deployment.clone();
+        let writing = if story.armed { BestEffort } else { Required };
         let done = self
             .under_lease(&id, lease, async |flight| {
                 let found = flight.end_older(&stories).await?;
-                flight
-                    .write(Event::Resumed {
-                        by: self.owner.clone(),
-                        found,
-                    })
-                    .await?;
-                // Read under the lease: the old owner may have written until it was taken.
+                let resumed = Event::Resumed {
+                    by: self.owner.clone(),
+                    found,
+                };
+                match flight.note(resumed, writing).await {
+                    Ok(()) => {}
+                    Err(Halt::Fenced(e)) => return Err(e),
+                    Err(Halt::Because { reasons, .. }) => {
+                        return Err(Error::new("resume", &flight.deployment, ErrorKind::Journal)
+                            .because(reasons.join("; ")));
+                    }
+                }
                 let story = flight.story()?;
                 flight.finish(&story, direction).await
             })
@@ -116,6 +124,8 @@ impl Flight<'_> {
         let stopped = direction == Direction::Back || story.abort_requested;
         if !stopped && !late && self.new_one_runs(story).await {
             let went = async {
+                // Whatever of it was cut off is finished first: a worker that was not started yet.
+                self.activate(&story.release).await?;
                 self.prove(&story.release).await?;
                 self.commit().await
             }
@@ -138,15 +148,19 @@ impl Flight<'_> {
         self.go_back(Halt::because(code, why)).await
     }
 
-    /// Whether the world says that the visible change was made.
+    /// Whether the visible change was made: it was written down, or the world says so. A service that still boots is
+    /// judged by the gate, not by this.
     async fn new_one_runs(&self, story: &Story) -> bool {
-        may_run(story, &story.release)
-            && self
+        match story.activation_of(&story.release) {
+            Some(ActState::Done) => true,
+            Some(ActState::Open) => self
                 .engine
                 .backend
                 .observe()
                 .await
-                .is_ok_and(|seen| seen.is(&story.release))
+                .is_ok_and(|seen| seen.is(&story.release)),
+            Some(ActState::Failed(_)) | None => false,
+        }
     }
 
     /// Interrupted before anything changed: the previous release still has to be verified.
@@ -195,6 +209,8 @@ impl Flight<'_> {
         if !story.armed {
             return self.nothing_happened(story).await;
         }
-        self.continue_by_hand(story).await
+        let reasons = vec!["a rollback by hand was interrupted".to_owned()];
+        self.back(Back::of(story), story, "by_hand".into(), reasons)
+            .await
     }
 }

@@ -1,5 +1,5 @@
 use super::{BackupNeed, Engine, Request};
-use crate::journal::{Act, Ending, Story};
+use crate::journal::{Ending, Kind, Story};
 use crate::plan::{self, Assessment, Decision, Reason};
 use crate::{Error, Observed, Release, Running, SchemaState};
 
@@ -110,18 +110,17 @@ impl Engine {
 
     /// Migrations of releases that failed and whose plan left the schema as it was.
     async fn left_behind(&self) -> Result<Vec<(String, Release)>, Error> {
-        let mut left = Vec::new();
+        let mut left: Vec<(String, Release)> = Vec::new();
         for story in self.stories().await? {
-            if !matches!(
+            if let Some(schema) = &story.schema_committed {
+                // Whoever committed with it made it a part of the history.
+                left.retain(|(version, _)| !schema.applied.contains(version));
+            }
+            if matches!(
                 story.ended,
                 Some((Ending::RolledBack | Ending::NeedsHuman, _, _))
             ) {
-                continue;
-            }
-            for (act, _, _) in story.acts {
-                if let Act::Migrate { version, owner } = act {
-                    left.push((version, owner));
-                }
+                left.extend(story.migrations_begun());
             }
         }
         Ok(left)
@@ -133,8 +132,9 @@ impl Engine {
         Ok(stories
             .iter()
             .rev()
-            .find(|s| s.committed)
-            .map(restart_seconds))
+            .filter(|s| s.committed && s.kind == Kind::Deploy)
+            .map(restart_seconds)
+            .find(|seconds| *seconds > 0.0))
     }
 }
 

@@ -1,19 +1,15 @@
-use std::time::Duration;
-
 use super::deploy::finish_halt;
 use super::flight::{Flight, Halt, Writing, halt_of};
-use crate::database::{BackupPurpose, Database, Resolution, SchemaState};
-use crate::journal::{Act, ActState, Ending, Event, Kind, Story};
+use crate::database::SchemaState;
+use crate::journal::{Act, Ending, Event, Kind, Story};
 use crate::plan::Class;
 use crate::verifier::{Phase, Verdict};
-use crate::{Error, ErrorKind, Release};
+use crate::{Error, Release};
 
 use Writing::BestEffort;
 
 /// After this many failed attempts nothing is touched any more.
 const ATTEMPTS: u32 = 2;
-/// How often a database that is away is tried.
-const AWAY_POLL: Duration = Duration::from_millis(500);
 
 /// One way back, with everything it needs.
 #[derive(Clone, Debug)]
@@ -47,15 +43,21 @@ impl Back {
             .iter()
             .any(|(act, _, _)| matches!(act, Act::Quiesce));
         Self {
-            target: story.previous.clone(),
+            target: match story.kind {
+                Kind::Deploy => story.previous.clone(),
+                Kind::Rollback => Some(story.release.clone()),
+            },
             class: plan.map_or(Class::CodeOnly, |p| p.class),
-            migrations: story.migrations_begun(),
+            migrations: match story.kind {
+                Kind::Deploy => story.migrations_begun(),
+                Kind::Rollback => story.extra.clone(),
+            },
             schema: story.schema_before.clone(),
             backup: plan
                 .filter(|p| p.restore_allowed)
                 .and_then(|_| story.backup.as_ref().map(|b| b.id.clone())),
-            stop_writers: activated || quiesced,
-            activate: activated || quiesced,
+            stop_writers: activated || quiesced || story.kind == Kind::Rollback,
+            activate: activated || quiesced || story.kind == Kind::Rollback,
         }
     }
 }
@@ -91,6 +93,7 @@ impl Flight<'_> {
         reasons: Vec<String>,
     ) -> Result<(), Error> {
         let by_hand = story.kind == Kind::Rollback;
+        self.going_back();
         let mut failures = Vec::new();
         // A person who resumes a declared deployment grants one more attempt.
         let first = story.undo_attempts + 1;
@@ -112,7 +115,11 @@ impl Flight<'_> {
                     );
                 }
                 Err(Halt::Fenced(e)) => return Err(e),
-                Err(Halt::Because { reasons: why, .. }) => {
+                Err(Halt::Because {
+                    code: failed_at,
+                    reasons: why,
+                    ..
+                }) => {
                     let error = why.join("; ");
                     let failed = Event::UndoFailed {
                         attempt,
@@ -120,7 +127,10 @@ impl Flight<'_> {
                     };
                     fenced_only(self.note(failed, BestEffort).await)?;
                     failures.push(format!("attempt {attempt} at going back: {error}"));
-                    if back.class == Class::Revert && back.backup.is_some() {
+                    // What is written since the backup is only given up when the downs themselves do not work.
+                    let downs_fail =
+                        matches!(failed_at.as_str(), "revert_failed" | "schema_differs");
+                    if back.class == Class::Revert && back.backup.is_some() && downs_fail {
                         back.class = Class::Restore;
                     }
                 }
@@ -144,8 +154,10 @@ impl Flight<'_> {
     }
 
     async fn attempt(&self, back: &Back) -> Result<(), Halt> {
-        if let Some(database) = &self.engine.database {
-            self.schema_back(back, database.as_ref()).await?;
+        // Code alone can go back without the database, and may have to, to give it back its connections.
+        let database = self.engine.database.as_deref();
+        if let Some(database) = database.filter(|_| back.class != Class::CodeOnly) {
+            self.schema_back(back, database).await?;
         }
         match &back.target {
             Some(target) => {
@@ -161,14 +173,31 @@ impl Flight<'_> {
                     })
                     .await?;
                 }
-                self.verify_back(target).await
+                self.verify_back(target).await?;
             }
-            None if back.activate => {
-                self.step("undo_quiesce", BestEffort, self.quiesce(BestEffort))
-                    .await
-            }
-            None => Ok(()),
+            None if back.activate => self.clear().await?,
+            None => {}
         }
+        if let Some(database) = database.filter(|_| back.class == Class::CodeOnly) {
+            self.settle_left_behind(back, database).await;
+        }
+        Ok(())
+    }
+
+    /// Nothing ran before: nothing runs and nothing should.
+    async fn clear(&self) -> Result<(), Halt> {
+        self.step("undo_clear", BestEffort, async {
+            let prior = self.observation().await;
+            let run = self.run();
+            self.act(
+                Act::Quiesce,
+                prior,
+                BestEffort,
+                self.engine.backend.clear(&run),
+            )
+            .await
+        })
+        .await
     }
 
     pub(super) async fn verify_back(&self, target: &Release) -> Result<(), Halt> {
@@ -181,166 +210,6 @@ impl Flight<'_> {
         })
         .await
     }
-
-    /// Waits for a database that is away, restarting perhaps: an attempt must not be spent on that.
-    async fn reach(&self, database: &dyn Database) {
-        let deadline = tokio::time::Instant::now() + self.engine.policy.patience;
-        let mut told = false;
-        while tokio::time::Instant::now() < deadline {
-            match database.state().await {
-                Err(e) if e.kind() == ErrorKind::Unreachable => {
-                    if !told {
-                        self.engine
-                            .observer
-                            .warning(&format!("waiting for the database: {}", e.chain()));
-                        told = true;
-                    }
-                    tokio::time::sleep(AWAY_POLL).await;
-                }
-                _ => return,
-            }
-        }
-    }
-
-    async fn schema_back(&self, back: &Back, database: &dyn Database) -> Result<(), Halt> {
-        self.reach(database).await;
-        let there = self.still_there(back, database).await?;
-        if there.is_empty() {
-            return Ok(());
-        }
-        match back.class {
-            Class::CodeOnly => Ok(()),
-            Class::Revert => {
-                if back.stop_writers {
-                    self.step("undo_quiesce", BestEffort, self.quiesce(BestEffort))
-                        .await?;
-                }
-                self.step("undo_backup", BestEffort, async {
-                    let work = database
-                        .back_up(BackupPurpose::BeforeReverting, &self.run())
-                        .await;
-                    // The data is still where it is; a missing copy must not leave the service stopped.
-                    if let Err(e) = work {
-                        self.engine.observer.warning(&e.chain());
-                    }
-                    Ok(())
-                })
-                .await?;
-                self.step("revert", BestEffort, self.revert(&there, database))
-                    .await?;
-                self.compare(back, database).await
-            }
-            Class::Restore => {
-                let Some(backup) = &back.backup else {
-                    return Err(Halt::because(
-                        "restore_needs_consent",
-                        "the plan needs a restore that nobody allowed",
-                    ));
-                };
-                self.step("undo_quiesce", BestEffort, self.quiesce(BestEffort))
-                    .await?;
-                self.step("restore", BestEffort, async {
-                    let act = Act::Restore {
-                        backup: backup.clone(),
-                    };
-                    let run = self.run();
-                    let work = database.restore(backup, &run);
-                    self.act(act, serde_json::Value::Null, BestEffort, work)
-                        .await
-                })
-                .await?;
-                self.compare(back, database).await
-            }
-            Class::ForwardOnly => {
-                let versions: Vec<&str> = there.iter().map(|(v, _)| v.as_str()).collect();
-                let why = format!("there is no way back from {}", versions.join(", "));
-                Err(Halt::because("forward_only", why))
-            }
-        }
-    }
-
-    /// What of the migrations is really in the database, after putting right what can be put right.
-    async fn still_there(
-        &self,
-        back: &Back,
-        database: &dyn Database,
-    ) -> Result<Vec<(String, Release)>, Halt> {
-        let mut there = Vec::new();
-        for (version, owner) in &back.migrations {
-            let found = database
-                .resolve(owner, version, &self.run())
-                .await
-                .map_err(|e| Halt::error("database_unknown", e))?;
-            match found {
-                Resolution::Applied => there.push((version.clone(), owner.clone())),
-                Resolution::NotApplied => {}
-                // Restoring does not care what half of it is there.
-                Resolution::Unknown { .. } if back.class == Class::Restore => {
-                    there.push((version.clone(), owner.clone()))
-                }
-                Resolution::Unknown { reason } => {
-                    return Err(Halt::because(
-                        "migration_unknown",
-                        format!("{version}: {reason}"),
-                    ));
-                }
-            }
-        }
-        Ok(there)
-    }
-
-    async fn revert(
-        &self,
-        there: &[(String, Release)],
-        database: &dyn Database,
-    ) -> Result<(), Halt> {
-        for (version, owner) in there.iter().rev() {
-            let act = Act::Revert {
-                version: version.clone(),
-                owner: owner.clone(),
-            };
-            let prior = match database.state().await {
-                Ok(state) => serde_json::to_value(state).unwrap_or_default(),
-                Err(e) => serde_json::Value::String(e.chain()),
-            };
-            self.act(
-                act,
-                prior,
-                BestEffort,
-                database.down(owner, version, &self.run()),
-            )
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn compare(&self, back: &Back, database: &dyn Database) -> Result<(), Halt> {
-        let Some(before) = &back.schema else {
-            return Ok(());
-        };
-        self.step("compare", BestEffort, async {
-            let now = database
-                .state()
-                .await
-                .map_err(|e| Halt::error("database_unknown", e))?;
-            if now.schema == before.schema {
-                return Ok(());
-            }
-            Err(Halt::because(
-                "schema_differs",
-                format!(
-                    "the schema is not the one before: {} instead of {}",
-                    short(&now.schema),
-                    short(&before.schema)
-                ),
-            ))
-        })
-        .await
-    }
-}
-
-fn short(hash: &str) -> &str {
-    hash.get(..12).unwrap_or(hash)
 }
 
 fn fenced_only(result: Result<(), Halt>) -> Result<(), Error> {
@@ -348,12 +217,4 @@ fn fenced_only(result: Result<(), Halt>) -> Result<(), Error> {
         Err(Halt::Fenced(e)) => Err(e),
         _ => Ok(()),
     }
-}
-
-/// Whether the last activation of `release` was written down as done or is open.
-pub(super) fn may_run(story: &Story, release: &Release) -> bool {
-    matches!(
-        story.activation_of(release),
-        Some(ActState::Done | ActState::Open)
-    )
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::process;
+use crate::{Error, ErrorKind};
 
 /// Who holds a lease: enough to tell a person whom to ask, and a machine whether the holder still lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub struct Owner {
     pub started: u64,
     /// Identity of the boot (`/proc/sys/kernel/random/boot_id`).
     pub boot: String,
+    /// The pid namespace: a pid means nothing in another one.
+    #[serde(default)]
+    pub namespace: String,
     /// The user, or the CI actor.
     pub user: String,
     /// The CI job, if it is one.
@@ -32,6 +36,7 @@ impl Owner {
             pid,
             started: process::start_time(pid).unwrap_or_default(),
             boot: process::boot_id(),
+            namespace: process::pid_namespace(),
             user: user.into(),
             job: None,
         }
@@ -53,6 +58,48 @@ impl fmt::Display for Owner {
 pub struct Lease {
     /// The epoch.
     pub epoch: u64,
+    /// An owner that kept silent for too long and whose process may still be there.
+    pub replaced: Option<Owner>,
+}
+
+impl Lease {
+    /// A lease that replaces nobody.
+    #[must_use]
+    pub const fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            replaced: None,
+        }
+    }
+
+    /// Ends the process of a replaced owner, if it is on this boot and still there: a stopped process that wakes up
+    /// would go on in the middle of an act.
+    ///
+    /// # Errors
+    /// [`State`](crate::ErrorKind::State) when it would not end.
+    pub async fn end_replaced(&self, within: Duration) -> Result<(), Error> {
+        let Some(owner) = self.replaced.as_ref().filter(|o| o.is_near()) else {
+            return Ok(());
+        };
+        process::signal(owner.pid, owner.started, rustix::process::Signal::KILL);
+        let gone = process::wait_until(within, || !process::is_alive(owner.pid, owner.started));
+        if gone.await {
+            return Ok(());
+        }
+        Err(Error::new(
+            "end",
+            format!("the silent owner {owner}"),
+            ErrorKind::State,
+        ))
+    }
+}
+
+impl Owner {
+    /// Whether its process can be seen from here: the same boot and the same pid namespace.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        self.boot == process::boot_id() && self.namespace == process::pid_namespace()
+    }
 }
 
 /// Who holds the lease right now.

@@ -1,5 +1,6 @@
 //! The append-only record of intents and outcomes, and the lease that says who may write it.
 
+mod exclusive;
 mod lease;
 mod none;
 mod record;
@@ -10,6 +11,7 @@ mod sqlite_lease;
 mod store;
 mod story;
 
+pub use exclusive::{Exclusive, exclusively};
 pub use lease::{Acquired, Holder, Lease, Owner};
 pub use none::NoJournal;
 pub use record::{Act, Ending, Event, Kind, Outcome, Record};

@@ -212,6 +212,9 @@ pub enum Event {
         plan: RollbackPlan,
         /// The schema before, which a revert has to come back to.
         schema: Option<crate::SchemaState>,
+        /// For a rollback by hand: the migrations that were not applied when the target was good, with their owners.
+        #[serde(default)]
+        extra: Vec<(String, Release)>,
         /// What people should know.
         findings: Vec<String>,
     },

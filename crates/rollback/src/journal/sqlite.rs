@@ -366,11 +366,15 @@ impl Journal for SqliteJournal {
 
     async fn release(&self, lease: &Lease) -> Result<(), Error> {
         let epoch = lease.epoch;
-        let _ = fs::remove_file(self.reserve_path());
-        self.with_connection("give back the lease in", move |c| {
-            sqlite_lease::release(c, epoch)
-        })
-        .await
+        let ours = self
+            .with_connection("give back the lease in", move |c| {
+                sqlite_lease::release(c, epoch)
+            })
+            .await?;
+        if ours {
+            let _ = fs::remove_file(self.reserve_path());
+        }
+        Ok(())
     }
 
     async fn holder(&self) -> Result<Option<Holder>, Error> {

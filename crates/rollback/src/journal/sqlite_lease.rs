@@ -49,7 +49,7 @@ fn living(row: &Row) -> Option<Holder> {
     if row.boot != boot || age > row.ttl_ms {
         return None;
     }
-    if owner.boot == boot && !process::is_alive(owner.pid, owner.started) {
+    if owner.is_near() && !process::is_alive(owner.pid, owner.started) {
         return None;
     }
     Some(Holder {
@@ -81,7 +81,10 @@ pub(super) fn acquire(
         ],
     )?;
     tx.commit()?;
-    Ok(Acquired::Granted(Lease { epoch }))
+    Ok(Acquired::Granted(Lease {
+        epoch,
+        replaced: row.owner,
+    }))
 }
 
 pub(super) fn renew(c: &mut Connection, epoch: u64) -> Result<(), Trouble> {
@@ -97,14 +100,15 @@ pub(super) fn renew(c: &mut Connection, epoch: u64) -> Result<(), Trouble> {
     Ok(())
 }
 
-pub(super) fn release(c: &mut Connection, epoch: u64) -> Result<(), Trouble> {
+/// Whether it was ours to give back.
+pub(super) fn release(c: &mut Connection, epoch: u64) -> Result<bool, Trouble> {
     let tx = immediate(c)?;
-    tx.execute(
+    let ours = tx.execute(
         "UPDATE lease SET owner = NULL WHERE id = 1 AND epoch = ?1",
         [epoch],
     )?;
     tx.commit()?;
-    Ok(())
+    Ok(ours > 0)
 }
 
 pub(super) fn holder(c: &mut Connection) -> Result<Option<Holder>, Trouble> {

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Act, Ending, Event, Kind, Outcome, Record};
+use crate::Release;
 use crate::database::{BackupRecord, SchemaState};
 use crate::plan::RollbackPlan;
 use crate::run::Child;
-use crate::{Observed, Release};
 
 /// What became of an intent.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,8 @@ pub struct Story {
     pub acts: Vec<(Act, Value, ActState)>,
     /// Children written down, with the index into `acts` of the act they served.
     pub children: Vec<(Child, usize)>,
+    /// For a rollback by hand: the migrations to take back or to live with, with their owners.
+    pub extra: Vec<(String, Release)>,
     /// Findings people should know.
     pub findings: Vec<String>,
     /// When the release under test first answered badly.
@@ -102,6 +104,7 @@ impl Story {
             abort_requested: false,
             acts: Vec::new(),
             children: Vec::new(),
+            extra: Vec::new(),
             findings: Vec::new(),
             first_bad: None,
             steps: Vec::new(),
@@ -139,6 +142,8 @@ impl Story {
         for story in stories.iter().rev() {
             match &story.ended {
                 None | Some((Ending::NeedsHuman, _, _)) => return Some(story),
+                // Interrupted before it changed anything: whatever was open before it still is.
+                Some((Ending::RolledBack, _, _)) if !story.touched() => {}
                 Some((Ending::Committed | Ending::RolledBack, _, _)) => return None,
                 Some((Ending::Blocked | Ending::Inconclusive, _, _)) => {}
             }
@@ -209,8 +214,10 @@ impl Story {
             Event::Planned {
                 plan,
                 schema,
+                extra,
                 findings,
             } => {
+                self.extra.clone_from(extra);
                 self.plan = Some(plan.clone());
                 self.schema_before.clone_from(schema);
                 self.findings.clone_from(findings);
@@ -243,7 +250,7 @@ impl Story {
         }
     }
 
-    /// Whether the activation of `release` was intended.
+    /// What became of the last activation of `release`; `None` when none was intended.
     #[must_use]
     pub fn activation_of(&self, release: &Release) -> Option<&ActState> {
         self.acts
@@ -251,15 +258,6 @@ impl Story {
             .rev()
             .find(|(act, _, _)| matches!(act, Act::Activate { release: r } if r == release))
             .map(|(_, _, state)| state)
-    }
-
-    /// What was observed before the first activation.
-    #[must_use]
-    pub fn observed_before(&self) -> Option<Observed> {
-        self.acts.iter().find_map(|(act, prior, _)| match act {
-            Act::Activate { .. } => serde_json::from_value(prior.clone()).ok(),
-            _ => None,
-        })
     }
 
     /// Versions whose application was intended, oldest first, with their owners.

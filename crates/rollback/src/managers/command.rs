@@ -35,7 +35,7 @@ pub struct CommandManager {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CommandOptions {
-    /// How long one start command may take until it returns. Default 60 s.
+    /// How long one start or stop command may take until it returns, writers' too. Default 60 s.
     pub start_timeout: Duration,
     /// How long the processes may take to end after the stop command returned, before they are killed. Default 30 s.
     pub stop_timeout: Duration,
@@ -158,14 +158,16 @@ impl CommandManager {
             .filter(|p| process::runs_from(p, &folder))
             .map(|p| ((p.pid, p.started), p.argv.clone()))
             .collect();
-        let gone: Vec<Vec<String>> = seen
-            .living
-            .iter()
-            .filter(|(id, _)| !own.contains_key(*id))
-            .map(|(_, argv)| argv.clone())
-            .collect();
-        for argv in gone {
-            *seen.vanished.entry(argv).or_default() += 1;
+        // A worker that is recycled beside its siblings, or a helper that ends, is no restart of the service: every
+        // process of these arguments has to be gone, and another one in its place.
+        let arguments: BTreeSet<Vec<String>> = seen.living.values().cloned().collect();
+        for argv in arguments {
+            let before = seen.living.iter().filter(|(_, a)| **a == argv);
+            let survives = before.clone().any(|(id, _)| own.contains_key(id));
+            let replaced = own.values().any(|a| *a == argv);
+            if !survives && replaced {
+                *seen.vanished.entry(argv).or_default() += 1;
+            }
         }
         seen.living = own;
         let limit = self.options.restarts;
@@ -247,20 +249,35 @@ impl ServiceManager for CommandManager {
     }
 
     async fn stop(&self, folder: &Path, run: &Run) -> Result<(), Error> {
+        let mut failed = None;
         if folder.exists() {
-            for writer in &self.options.writers {
-                let output = self.output(&format!("stop-{}", writer.name))?;
-                process::launch(self.launch(&writer.stop, folder, Vec::new(), &output), run)
-                    .await?;
+            let writers = self
+                .options
+                .writers
+                .iter()
+                .map(|w| (format!("stop-{}", w.name), &w.stop));
+            for (name, argv) in writers.chain([("stop".to_owned(), &self.stop)]) {
+                let output = self.state.join(format!("{name}.log"));
+                let done =
+                    process::launch(self.launch(argv, folder, Vec::new(), &output), run).await;
+                match done {
+                    Err(e) if e.kind() == ErrorKind::Fenced => return Err(e),
+                    Err(e) => failed = Some(e),
+                    Ok(()) => {}
+                }
             }
-            let output = self.output("stop")?;
-            process::launch(self.launch(&self.stop, folder, Vec::new(), &output), run).await?;
+        }
+        // A stop command that fails, on a service that has crashed for instance, must not stand in the way: what
+        // counts is that nothing is left.
+        match (failed, self.options.processes) {
+            (Some(e), Processes::Elsewhere) => return Err(e),
+            (Some(e), Processes::Own) => tracing::warn!(error = %e, "a stop command failed"),
+            (None, _) => {}
         }
         if process::wait_until(self.options.stop_timeout, || self.processes().is_empty()).await {
             return Ok(());
         }
-        let left = self.processes();
-        for p in &left {
+        for p in &self.processes() {
             process::signal(p.pid, p.started, Signal::KILL);
         }
         if process::wait_until(self.options.stop_timeout, || self.processes().is_empty()).await {
@@ -269,6 +286,12 @@ impl ServiceManager for CommandManager {
         let pids: BTreeSet<i32> = self.processes().iter().map(|p| p.pid).collect();
         Err(Error::new("stop", &self.service, ErrorKind::State)
             .because(format!("still running: {pids:?}")))
+    }
+
+    async fn is_alive(&self, release: &Release) -> bool {
+        self.processes()
+            .iter()
+            .any(|p| p.vars.get(RELEASE_VAR) == Some(&release.id))
     }
 
     async fn hopeless(&self, release: &Release, folder: &Path) -> Option<String> {

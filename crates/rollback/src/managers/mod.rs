@@ -14,7 +14,7 @@ use crate::{Error, Release};
 
 /// Starts and stops a service whose files a backend has put in place.
 ///
-/// Both methods are idempotent by state and bound their own time.
+/// `start` and `stop` are idempotent by state and bound their own time.
 #[async_trait]
 pub trait ServiceManager: Debug + Send + Sync {
     /// Whether the release in `folder` has what [`start`](Self::start) and [`stop`](Self::stop) need, as far as that
@@ -35,6 +35,9 @@ pub trait ServiceManager: Debug + Send + Sync {
     /// # Errors
     /// [`Command`](crate::ErrorKind::Command), or [`State`](crate::ErrorKind::State) when something is left.
     async fn stop(&self, folder: &Path, run: &Run) -> Result<(), Error>;
+
+    /// Whether a process of `release` is known to be alive. `false` is "none is known", not "none is there".
+    async fn is_alive(&self, release: &Release) -> bool;
 
     /// Evidence that waiting for `release` is pointless.
     async fn hopeless(&self, release: &Release, folder: &Path) -> Option<String>;

@@ -116,9 +116,10 @@ impl Backend for FakeBackend {
         Ok(())
     }
 
-    async fn unquiesce(&self, _: &Run) -> Result<(), Error> {
-        let mut world = self.call("unquiesce")?;
-        world.running = world.desired.clone();
+    async fn clear(&self, _: &Run) -> Result<(), Error> {
+        let mut world = self.call("clear")?;
+        world.running = None;
+        world.desired = None;
         Ok(())
     }
 

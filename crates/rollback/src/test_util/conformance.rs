@@ -54,16 +54,23 @@ pub async fn backend_conformance(
         stopped.desired.as_ref() == Some(&one),
         "quiesce does not change what should run",
     )?;
-    backend.unquiesce(&run).await.map_err(say)?;
+    backend.activate(&one, &run).await.map_err(say)?;
     ensure(
         wait_for(backend, &one).await,
-        "after unquiesce it runs again",
+        "after quiesce it can be activated again",
     )?;
     backend.discard(&two).await.map_err(say)?;
     backend.discard(&two).await.map_err(say)?;
     ensure(
         backend.resolve(&two.id).await.is_err(),
         "a discarded release is gone",
+    )?;
+    backend.clear(&run).await.map_err(say)?;
+    backend.clear(&run).await.map_err(say)?;
+    let nothing = backend.observe().await.map_err(say)?;
+    ensure(
+        nothing.desired.is_none() && !nothing.running.proves(&one),
+        "after clear nothing runs and nothing should",
     )
 }
 

@@ -25,6 +25,14 @@ pub struct State {
     pub failing: Vec<String>,
     /// Why the old release may refuse to start with a newer history.
     pub start_check: Option<String>,
+    /// Whether downs leave something behind, so that the schema is not the one before.
+    pub leaky: bool,
+    /// What leaky downs left.
+    pub left: Vec<String>,
+    /// The server goes away for good after this call.
+    pub gone_after: Option<String>,
+    /// Whether it is away.
+    pub gone: bool,
     /// The applied versions as the newest backup holds them.
     pub backed_up: Vec<String>,
 }
@@ -59,9 +67,20 @@ impl FakeDatabase {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn reach(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.state();
+        if state.gone {
+            return Err(Error::new("reach", "the fake", ErrorKind::Unreachable));
+        }
+        Ok(state)
+    }
+
     fn call(&self, call: &str) -> Result<MutexGuard<'_, State>, Error> {
-        let mut state = self.state();
+        let mut state = self.reach()?;
         state.calls.push(call.to_owned());
+        if state.gone_after.as_deref() == Some(call) {
+            state.gone = true;
+        }
         if let Some(at) = state.failing.iter().position(|f| f == call) {
             state.failing.remove(at);
             return Err(Error::new("do", call, ErrorKind::Database).because("it was told to fail"));
@@ -114,8 +133,9 @@ impl Database for FakeDatabase {
     }
 
     async fn state(&self) -> Result<SchemaState, Error> {
-        let applied = self.state().applied.clone();
-        let schema = applied.join(",");
+        let state = self.reach()?;
+        let applied = state.applied.clone();
+        let schema = [applied.clone(), state.left.clone()].concat().join(",");
         Ok(SchemaState { applied, schema })
     }
 
@@ -151,14 +171,16 @@ impl Database for FakeDatabase {
     }
 
     async fn down(&self, _: &Release, version: &str, _: &Run) -> Result<(), Error> {
-        self.call(&format!("down {version}"))?
-            .applied
-            .retain(|v| v != version);
+        let mut state = self.call(&format!("down {version}"))?;
+        state.applied.retain(|v| v != version);
+        if state.leaky {
+            state.left.push(format!("an index of {version}"));
+        }
         Ok(())
     }
 
     async fn resolve(&self, _: &Release, version: &str, _: &Run) -> Result<Resolution, Error> {
-        Ok(if self.state().applied.iter().any(|v| v == version) {
+        Ok(if self.reach()?.applied.iter().any(|v| v == version) {
             Resolution::Applied
         } else {
             Resolution::NotApplied
@@ -168,6 +190,7 @@ impl Database for FakeDatabase {
     async fn restore(&self, backup: &str, _: &Run) -> Result<(), Error> {
         let mut state = self.call(&format!("restore {backup}"))?;
         state.applied = state.backed_up.clone();
+        state.left.clear();
         Ok(())
     }
 

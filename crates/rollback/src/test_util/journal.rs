@@ -33,7 +33,7 @@ impl MemoryJournal {
         let mut inner = self.inner();
         inner.epoch += 1;
         inner.owner = Some(owner);
-        Lease { epoch: inner.epoch }
+        Lease::new(inner.epoch)
     }
 
     /// Forgets the holder, as if its process had died.
@@ -105,7 +105,7 @@ impl Journal for MemoryJournal {
         }
         inner.epoch += 1;
         inner.owner = Some(owner.clone());
-        Ok(Acquired::Granted(Lease { epoch: inner.epoch }))
+        Ok(Acquired::Granted(Lease::new(inner.epoch)))
     }
 
     async fn renew(&self, lease: &Lease) -> Result<(), Error> {

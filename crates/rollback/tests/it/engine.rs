@@ -53,6 +53,16 @@ impl Bench {
         }
     }
 
+    async fn refused(&self, release: &str, code: &str) {
+        let before = self.journal.records().len();
+        match self.engine().deploy(&Request::new(release)).await.unwrap() {
+            Answer::Refused(reason) => assert_eq!(reason.code, code),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(self.journal.records().len(), before, "nothing is begun");
+        assert!(self.journal.holder().await.unwrap().is_none());
+    }
+
     fn ending(story: &Story) -> (Ending, &str) {
         let (ending, code, _) = story.ended.as_ref().unwrap();
         (*ending, code)
@@ -208,8 +218,7 @@ async fn a_rollback_that_is_not_verified_is_a_failure_for_people() {
     assert_eq!(story.undo_attempts, 2, "two attempts, then hands off");
     let before = bench.calls().len();
     for _ in 0..2 {
-        let blocked = bench.deploy("v3").await;
-        assert_eq!(Bench::ending(&blocked), (Ending::Blocked, "needs_human"));
+        bench.refused("v3", "needs_human").await;
     }
     assert_eq!(bench.calls().len(), before, "nothing is touched any more");
 }
@@ -295,7 +304,7 @@ async fn a_failed_migration_under_downtime_starts_the_old_release_again() {
         Bench::ending(&story),
         (Ending::RolledBack, "migrate_failed")
     );
-    assert_eq!(bench.calls()[2..], ["quiesce", "activate v1"]);
+    assert_eq!(bench.calls()[2..], ["quiesce", "quiesce", "activate v1"]);
     assert!(!bench.database.state().calls.contains(&"down 2".to_owned()));
 }
 
@@ -589,11 +598,7 @@ async fn an_unfinished_deployment_has_to_be_finished_first() {
     bench.journal.holder_died();
     for _ in 0..2 {
         // Being blocked once must not hide it the second time.
-        let story = bench.deploy("v3").await;
-        assert_eq!(
-            Bench::ending(&story),
-            (Ending::Blocked, "unfinished_deployment")
-        );
+        bench.refused("v3", "unfinished_deployment").await;
     }
     let answer = bench.engine().resume(Direction::Decide).await.unwrap();
     assert!(matches!(answer, Answer::Ended(story) if story.release.id == "v2"));
@@ -653,4 +658,87 @@ async fn old_releases_are_removed_but_never_one_we_may_return_to() {
         known.contains("v1"),
         "not activated by us, so not ours to remove: {known:?}"
     );
+}
+
+#[tokio::test]
+async fn a_down_that_leaves_something_behind_is_no_way_back() {
+    for consent in [None, Some("accepted".to_owned())] {
+        let bench = Bench {
+            database: Bench::new().database.bringing("v2", with_down("2")),
+            verifier: ScriptedVerifier::default().failing(Phase::Post),
+            ..Bench::new()
+        };
+        bench.database.state().leaky = true;
+        let mut request = downtime("v2");
+        request.consent.restore.clone_from(&consent);
+        let story = bench.deploy_with(&request).await;
+        let expected = if consent.is_some() {
+            Ending::RolledBack
+        } else {
+            Ending::NeedsHuman
+        };
+        let (ending, _, reasons) = story.ended.clone().unwrap();
+        assert_eq!(ending, expected, "{reasons:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_goes_back_without_the_database() {
+    let bench = Bench {
+        database: Bench::new().database.bringing("v2", additive("2")),
+        verifier: ScriptedVerifier::default().failing(Phase::Post),
+        ..Bench::new()
+    };
+    bench.database.state().gone_after = Some("up 2".into());
+    let story = bench.deploy("v2").await;
+    assert_eq!(Bench::ending(&story), (Ending::RolledBack, "post_gate"));
+    assert_eq!(bench.backend.world().running.as_deref(), Some("v1"));
+}
+
+#[tokio::test]
+async fn a_first_deployment_that_fails_leaves_nothing_that_should_run() {
+    let bench = Bench {
+        verifier: ScriptedVerifier::default().failing(Phase::Post),
+        ..Bench::new()
+    };
+    {
+        let mut world = bench.backend.world();
+        world.desired = None;
+        world.running = None;
+    }
+    let story = bench.deploy("v2").await;
+    assert_eq!(Bench::ending(&story), (Ending::RolledBack, "post_gate"));
+    let world = bench.backend.world().clone();
+    assert_eq!((world.desired, world.running), (None, None));
+}
+
+#[tokio::test]
+async fn a_declared_state_can_be_deployed_over_with_a_reason() {
+    let bench = Bench {
+        verifier: ScriptedVerifier::default()
+            .failing(Phase::Post)
+            .failing(Phase::Undo)
+            .failing(Phase::Undo),
+        ..Bench::new()
+    };
+    bench.deploy("v2").await;
+    bench.refused("v3", "needs_human").await;
+    let mut request = Request::new("v3");
+    request.over_declared = Some("v3 mends it".into());
+    assert_eq!(
+        Bench::ending(&bench.deploy_with(&request).await),
+        (Ending::Committed, "ok")
+    );
+}
+
+#[tokio::test]
+async fn a_second_manual_rollback_does_not_go_forward_again() {
+    let bench = Bench::new();
+    bench.deploy("v2").await;
+    bench.deploy("v3").await;
+    for expected in ["v2", "v1"] {
+        let answer = bench.engine().rollback(None, &Request::default()).await;
+        assert!(matches!(answer, Ok(Answer::Ended(story)) if story.committed));
+        assert_eq!(bench.backend.world().running.as_deref(), Some(expected));
+    }
 }
