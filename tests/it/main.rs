@@ -1,0 +1,21 @@
+//! Scenarios across the crates: the real `ripcord`, killed wherever it can be, on a file-backed fake service and on the
+//! real one with PostgreSQL; and each crate alone, as teams that embed it use it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "test code"
+)]
+
+mod bad_input;
+mod boot;
+mod cli;
+mod embed;
+mod house;
+mod kills;
+mod lease;
+mod notify;
+mod secrets;
+mod service;
+mod support;

@@ -1,0 +1,1 @@
+//! Scenarios across the crates live in `tests/it`; this library is empty.
