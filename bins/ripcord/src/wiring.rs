@@ -33,6 +33,9 @@ use crate::config::{
 };
 use crate::output::Output;
 
+/// How much longer than its latency ceiling an HTTP check waits, to say "too slow" and how slow.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Everything a command may need, made from the configuration. Nothing is connected yet.
 #[derive(Debug)]
 pub struct Wiring {
@@ -93,7 +96,10 @@ impl Wiring {
                 expect.body_contains.clone_from(&http.body);
                 expect.within = http.within;
                 let mut settings = HttpConfig::default();
-                settings.timeout = c.timeout;
+                // Whoever wants an answer within two seconds does not wait ten for it.
+                settings.timeout = http
+                    .within
+                    .map_or(c.timeout, |within| c.timeout.min(within + GRACE));
                 settings.headers.clone_from(&http.headers);
                 settings.expect = expect;
                 settings.release = http.release.as_ref().map(|from| match from {

@@ -12,8 +12,8 @@ use ripcord_migration_guard::{
 };
 use ripcord_rollback::plan::{Assessment, PendingMigration, Reason};
 use ripcord_rollback::{
-    BackupPurpose, BackupRecord, Database, Error, Release, Resolution, Run, SchemaState, Statement,
-    Tag,
+    BackupPurpose, BackupRecord, Database, Error, ErrorKind, Release, Resolution, Run, SchemaState,
+    Statement, Tag,
 };
 
 use super::migrations::{check_again, describe, of_backup, of_guard, pending};
@@ -114,7 +114,12 @@ impl GuardedDatabase {
         migrations: &[ripcord_migration_guard::Migration],
         into: &mut Assessment,
     ) -> Result<(), Error> {
-        let mut judged = assess(migrations).map_err(|e| of_guard("read", e))?;
+        // Reading a large file takes seconds of computing, and must not starve the connections.
+        let owned = migrations.to_vec();
+        let judged = tokio::task::spawn_blocking(move || assess(&owned)).await;
+        let mut judged = judged
+            .map_err(|e| Error::new("read", "migrations", ErrorKind::Invalid).with_source(e))?
+            .map_err(|e| of_guard("read", e))?;
         live::annotate(&self.conninfo, &mut judged)
             .await
             .map_err(|e| of_guard("look at", e))?;

@@ -110,6 +110,7 @@ pub(super) fn of_backup(operation: &'static str, error: ripcord_backup::Error) -
     let kind = match error.kind() {
         K::InvalidInput | K::NotFound => ErrorKind::Invalid,
         K::Unreachable => ErrorKind::Unreachable,
+        K::Store | K::StoreUnreachable => ErrorKind::Io,
         _ => ErrorKind::Database,
     };
     let told = match error.help() {

@@ -51,9 +51,10 @@ pub(super) fn read(
             ("attempts", policy.attempts == 0),
             ("rise", policy.rise == 0),
             ("fall", policy.fall == 0),
+            ("interval", policy.interval.is_zero()),
         ] {
             if zero {
-                return Err(gate.wrong(name, format!("`{name}` has to be at least 1")));
+                return Err(gate.wrong(name, format!("`{name}` has to be more than 0")));
             }
         }
         gate.finish()?;
