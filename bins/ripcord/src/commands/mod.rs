@@ -1,4 +1,4 @@
-//! One file per command. Each returns how it ended; what it found goes through [`Output`](crate::output::Output).
+//! One file per command. Each returns how it ended; what it found goes through [`Output`].
 
 mod backup;
 mod check;

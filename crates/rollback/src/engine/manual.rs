@@ -74,7 +74,7 @@ impl Engine {
     /// What [`rollback`](Self::rollback) would do. Changes nothing.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when the named release does not exist; as [`survey`](Self::survey) otherwise.
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the named release does not exist; as [`survey`](Self::survey) otherwise.
     pub async fn survey_return(
         &self,
         to: Option<&str>,
