@@ -1,4 +1,8 @@
 //! The command line, which is a contract.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "these texts are shown in a terminal, where [backup] is a table of the configuration"
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;
