@@ -28,6 +28,6 @@ pub use manifest::{ArchiveInfo, Manifest, Verification};
 pub use mock::MockSource;
 pub use progress::{Progress, Stage};
 pub use source::{
-    Destination, RestoreReport, ServerFacts, Snapshot, Source, TableWrites, WriteCounters,
+    Destination, Found, RestoreReport, ServerFacts, Snapshot, Source, TableWrites, WriteCounters,
 };
 pub use vault::{CreateOptions, Entry, Freshness, GateAnswer, Restored, State, Vault};

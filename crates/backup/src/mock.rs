@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::{Destination, Error, ErrorKind, Fingerprint, RestoreReport, Snapshot, Source};
+use crate::{Destination, Error, ErrorKind, Fingerprint, Found, RestoreReport, Snapshot, Source};
 
 // automock cannot express the lifetimes of `&mut dyn AsyncRead` under async_trait, so the mock
 // deals in whole archives, which is also what a test wants to write down.
@@ -22,6 +22,8 @@ mockall::mock! {
         pub fn fingerprint(&self) -> Result<Fingerprint, Error>;
         /// Of another one.
         pub fn fingerprint_of(&self, database: &str) -> Result<Fingerprint, Error>;
+        /// Looks for a database.
+        pub fn find(&self, database: &str) -> Result<Option<Found>, Error>;
         /// Marks a database.
         pub fn mark(&self, database: &str, purpose: &str) -> Result<(), Error>;
         /// Drops a database.
@@ -61,6 +63,10 @@ impl Source for MockSource {
 
     async fn fingerprint_of(&self, database: &str) -> Result<Fingerprint, Error> {
         self.fingerprint_of(database)
+    }
+
+    async fn find(&self, database: &str) -> Result<Option<Found>, Error> {
+        self.find(database)
     }
 
     async fn mark(&self, database: &str, purpose: &str) -> Result<(), Error> {

@@ -33,7 +33,8 @@ pub trait Source: Debug + Send + Sync {
     async fn inspect(&self, archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error>;
 
     /// Restores an archive into a database that does not exist yet, or that an earlier restore
-    /// with this very purpose left behind; that one is dropped first.
+    /// with this very purpose left behind; that one is dropped first, and so is one that was
+    /// created and nothing else when the run that wanted it was killed.
     ///
     /// A failed restore leaves the database behind for [`Source::discard`], so that the caller
     /// decides whether to look at it first.
@@ -58,6 +59,13 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// As [`Source::fingerprint`], and `NotFound`.
     async fn fingerprint_of(&self, database: &str) -> Result<Fingerprint, Error>;
+
+    /// Looks for a database on the same server without connecting to it, so that one which refuses
+    /// connections is found too. Waits for what a killed run may still have at work on it.
+    ///
+    /// # Errors
+    /// `Locked`, `Unreachable`, `PermissionDenied`, `Server`. That there is none is `Ok(None)`.
+    async fn find(&self, database: &str) -> Result<Option<Found>, Error>;
 
     /// Replaces the purpose that is kept with a database that [`Source::restore`] made.
     ///
@@ -91,6 +99,31 @@ impl Destination {
             database: database.into(),
             purpose: purpose.into(),
         }
+    }
+}
+
+/// A database that is there.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The purpose that [`Source::restore`] or [`Source::mark`] kept with it. `None` when it
+    /// carries none, and when the server itself says that it is damaged.
+    pub purpose: Option<String>,
+    /// Tells it from another one that had, or will have, the same name.
+    pub identity: u64,
+}
+
+impl Found {
+    /// A database of this identity, for this purpose.
+    #[must_use]
+    pub fn new(identity: u64, purpose: Option<String>) -> Self {
+        Self { purpose, identity }
+    }
+
+    /// Whether this very purpose is kept with it.
+    #[must_use]
+    pub fn serves(&self, purpose: &str) -> bool {
+        self.purpose.as_deref() == Some(purpose)
     }
 }
 
@@ -250,6 +283,10 @@ macro_rules! through_pointer {
 
             async fn fingerprint_of(&self, database: &str) -> Result<Fingerprint, Error> {
                 (**self).fingerprint_of(database).await
+            }
+
+            async fn find(&self, database: &str) -> Result<Option<Found>, Error> {
+                (**self).find(database).await
             }
 
             async fn mark(&self, database: &str, purpose: &str) -> Result<(), Error> {

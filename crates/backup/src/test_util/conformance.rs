@@ -43,6 +43,9 @@ pub async fn conformance(source: &dyn Source) -> Result<(), Error> {
     if source.discard(&database).await.is_err() {
         return broken("dropping what is not there is fine");
     }
+    if source.find(&database).await?.is_some() {
+        return broken("a dropped database is not there");
+    }
     match source.fingerprint_of(&database).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         _ => broken("a dropped database is not found"),
@@ -64,8 +67,16 @@ async fn restored(
         ))
     };
     // Twice: the second time it is a leftover of its own purpose.
+    let mut identities = Vec::new();
     for _ in 0..2 {
         source.restore(&mut Cursor::new(archive), into).await?;
+        match source.find(&into.database).await? {
+            Some(found) if found.serves(&into.purpose) => identities.push(found.identity),
+            _ => return broken("a restored database is found by its purpose"),
+        }
+    }
+    if identities.first() == identities.last() {
+        return broken("a database that is made anew is another one");
     }
     let differences = expected.diff(&source.fingerprint_of(&into.database).await?);
     if let Some(first) = differences.first() {
@@ -76,5 +87,9 @@ async fn restored(
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         _ => return broken("a database that serves another purpose is not overwritten"),
     }
-    source.mark(&into.database, &other.purpose).await
+    source.mark(&into.database, &other.purpose).await?;
+    match source.find(&into.database).await? {
+        Some(found) if found.serves(&other.purpose) => Ok(()),
+        _ => broken("a mark is found"),
+    }
 }

@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::fingerprint::hex;
 use crate::{
-    Destination, Error, ErrorKind, Fingerprint, RestoreReport, ServerFacts, Snapshot, Source,
-    TableContent,
+    Destination, Error, ErrorKind, Fingerprint, Found, RestoreReport, ServerFacts, Snapshot,
+    Source, TableContent,
 };
 
 /// Tables as lists of rows.
@@ -27,8 +27,18 @@ pub struct MemorySource {
 #[derive(Debug, Default)]
 struct Server {
     live: Tables,
-    others: BTreeMap<String, (String, Tables)>,
+    others: BTreeMap<String, Other>,
+    /// How many databases were made; counts up, so that each has an identity.
+    made: u64,
     fault: Option<Fault>,
+}
+
+/// A database beside the live one.
+#[derive(Debug)]
+struct Other {
+    identity: u64,
+    purpose: String,
+    tables: Tables,
 }
 
 /// What goes wrong.
@@ -91,7 +101,7 @@ impl MemorySource {
         self.server()
             .others
             .iter()
-            .map(|(name, (purpose, _))| (name.clone(), purpose.clone()))
+            .map(|(name, other)| (name.clone(), other.purpose.clone()))
             .collect()
     }
 
@@ -161,12 +171,17 @@ impl Source for MemorySource {
                 return Err(self.error("restore", ErrorKind::PermissionDenied, "no databases"));
             }
             match server.others.get(&into.database) {
-                Some((purpose, _)) if *purpose != into.purpose => {
+                Some(other) if other.purpose != into.purpose => {
                     return Err(self.error("restore", ErrorKind::AlreadyExists, ""));
                 }
                 _ => {}
             }
-            let made = (into.purpose.clone(), Tables::new());
+            server.made += 1;
+            let made = Other {
+                identity: server.made,
+                purpose: into.purpose.clone(),
+                tables: Tables::new(),
+            };
             server.others.insert(into.database.clone(), made);
         }
         let mut tables = self.read(archive).await?;
@@ -177,8 +192,8 @@ impl Source for MemorySource {
             (Some(Fault::RestoreChangesRow), Some(rows)) => rows[0].push('!'),
             _ => {}
         }
-        if let Some((_, content)) = server.others.get_mut(&into.database) {
-            *content = tables;
+        if let Some(other) = server.others.get_mut(&into.database) {
+            other.tables = tables;
         }
         Ok(RestoreReport::new(Duration::ZERO, Vec::new()))
     }
@@ -191,14 +206,20 @@ impl Source for MemorySource {
         self.server()
             .others
             .get(database)
-            .map(|(_, tables)| fingerprint(tables))
+            .map(|other| fingerprint(&other.tables))
             .ok_or_else(|| self.error("fingerprint", ErrorKind::NotFound, database))
+    }
+
+    async fn find(&self, database: &str) -> Result<Option<Found>, Error> {
+        let server = self.server();
+        let other = server.others.get(database);
+        Ok(other.map(|other| Found::new(other.identity, Some(other.purpose.clone()))))
     }
 
     async fn mark(&self, database: &str, purpose: &str) -> Result<(), Error> {
         match self.server().others.get_mut(database) {
-            Some((known, _)) => {
-                purpose.clone_into(known);
+            Some(other) => {
+                purpose.clone_into(&mut other.purpose);
                 Ok(())
             }
             None => Err(self.error("mark", ErrorKind::NotFound, database)),

@@ -1,8 +1,8 @@
 use super::keep::Vault;
 use super::prove::compare;
 use crate::{
-    BackupId, Destination, Error, ErrorKind, Level, Manifest, Progress, RestoreReport, Source,
-    Stage,
+    BackupId, Destination, Error, ErrorKind, Found, Level, Manifest, Progress, RestoreReport,
+    Source, Stage,
 };
 
 /// A backup that was restored beside the live database, and compared.
@@ -15,20 +15,23 @@ pub struct Restored {
     pub database: String,
     /// What the restore did; `None` when an earlier call had already done it.
     pub report: Option<RestoreReport>,
-    /// What differs without counting, such as column order.
+    /// What differs without counting, such as column order; empty when an earlier call had
+    /// already compared it.
     pub notes: Vec<String>,
 }
 
 impl Vault {
     /// Restores a backup into a new database beside the live one, and compares its content.
     ///
-    /// Called again after a crash it starts over, or returns at once when the database is there
-    /// and holds what the backup holds. The live database is not touched; switching is another
-    /// step, and the source's.
+    /// Called again after a crash it starts over, or returns at once when the database carries
+    /// the [mark](Vault::verified_mark) of an earlier call that compared it, whether it takes
+    /// connections or a switch has closed it. The live database is not touched, and need not take
+    /// connections either; switching is another step, and the source's.
     ///
     /// # Errors
-    /// `NotFound`, `Corrupt`, `Mismatch` (the new database is dropped then), `AlreadyExists` when
-    /// a database of that name holds something else, and those of the source and the store.
+    /// `NotFound`, `Corrupt`, `Mismatch`, `AlreadyExists` when a database of that name holds
+    /// something else, and those of the source and the store. What this call made is dropped
+    /// then, and nothing else.
     pub async fn restore(
         &self,
         source: &dyn Source,
@@ -37,6 +40,18 @@ impl Vault {
         progress: &dyn Progress,
     ) -> Result<Restored, Error> {
         let manifest = self.manifest(id).await?;
+        let before = source.find(into).await?;
+        if before
+            .as_ref()
+            .is_some_and(|f| f.serves(&Self::verified_mark(id)))
+        {
+            return Ok(Restored {
+                manifest,
+                database: into.to_owned(),
+                report: None,
+                notes: Vec::new(),
+            });
+        }
         let unverified =
             Destination::new(into, format!("ripcord: unverified restore of backup {id}"));
         progress.stage(id, Stage::Restoring);
@@ -47,7 +62,7 @@ impl Vault {
             Ok(report) => Some(report),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
             Err(error) => {
-                self.give_up(source, into).await;
+                self.give_up(source, &unverified, before.as_ref()).await;
                 return Err(error);
             }
         };
@@ -65,7 +80,7 @@ impl Vault {
                 ));
             }
             Err(error) => {
-                self.give_up(source, into).await;
+                self.give_up(source, &unverified, before.as_ref()).await;
                 return Err(error);
             }
         }
@@ -85,8 +100,21 @@ impl Vault {
         format!("ripcord: verified restore of backup {id}")
     }
 
-    async fn give_up(&self, source: &dyn Source, database: &str) {
-        if let Err(error) = source.discard(database).await {
+    /// Drops what this call made, and not what was there before it or is verified by now.
+    async fn give_up(&self, source: &dyn Source, made: &Destination, before: Option<&Found>) {
+        let database = &made.database;
+        let dropped = match source.find(database).await {
+            Ok(Some(now))
+                if now.serves(&made.purpose)
+                    && before.is_none_or(|before| before.identity != now.identity) =>
+            {
+                source.discard(database).await
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = dropped {
+            // The next call starts over from it.
             tracing::warn!(%database, %error, "could not drop a failed restore");
         }
     }

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 mod corruption;
+mod cut;
 mod mocked;
 mod pg;
 mod pg_backup;
+mod pg_cut;
 mod pg_fingerprint;
 mod pg_switch;
 mod vault;

@@ -33,6 +33,16 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}_{}_{next}", std::process::id())
 }
 
+/// The part of a connection string that gives this one's password, if it has one.
+pub(crate) fn password_of(conninfo: &Conninfo) -> String {
+    let env = conninfo.libpq_env();
+    let found = env.iter().find(|(name, _)| *name == "PGPASSWORD");
+    found.map_or_else(String::new, |(_, password)| {
+        let escaped = password.replace('\\', "\\\\").replace('\'', "\\'");
+        format!(" password='{escaped}'")
+    })
+}
+
 impl Db {
     pub(crate) async fn new(sql: &str) -> Option<Self> {
         Self::named(&unique("ripcord_backup_test"), sql).await
@@ -72,15 +82,17 @@ impl Db {
 
     /// The same database for another role.
     pub(crate) fn as_role(&self, role: &str, password: &str) -> Conninfo {
+        let text = format!("{} password='{password}'", self.text_as(role));
+        Conninfo::parse(&text, &System).unwrap()
+    }
+
+    /// The same, as text without a password.
+    pub(crate) fn text_as(&self, role: &str) -> String {
         let at = match &self.conninfo.hosts()[0] {
             Host::Tcp { name, port, .. } => format!("host={name} port={port}"),
             Host::Unix { dir, port } => format!("host={} port={port}", dir.display()),
         };
-        let text = format!(
-            "{at} user={role} password='{password}' dbname={}",
-            self.name()
-        );
-        Conninfo::parse(&text, &System).unwrap()
+        format!("{at} user={role} dbname={}", self.name())
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::TryStreamExt as _;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt as _};
+use ripcord_backup::Source as _;
 use ripcord_backup::test_util::{Fault, FaultyStore, Link, ManualClock, MemorySource};
 use ripcord_backup::{
     BackupId, CreateOptions, ErrorKind, Freshness, GateAnswer, Level, Progress, Stage, State, Vault,
@@ -484,4 +485,34 @@ async fn restoring_twice_is_restoring_once() {
     let error = vault.restore(&source, &id, "bad", &()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Mismatch);
     assert!(!source.databases().contains_key("bad"));
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_drops_only_what_it_made() {
+    let vault = Vault::new(Arc::new(InMemory::new()), "");
+    let source = source();
+    let id = vault
+        .create(&source, &CreateOptions::default(), &())
+        .await
+        .unwrap()
+        .id;
+    vault.restore(&source, &id, "shop_new", &()).await.unwrap();
+    // It is verified, so nothing has to be created that could fail.
+    source.set_fault(Some(Fault::NoCreateDb));
+    let again = vault.restore(&source, &id, "shop_new", &()).await.unwrap();
+    assert!(again.report.is_none());
+
+    // Somebody else's restore under way is not dropped by one that comes to nothing.
+    let unverified = format!("ripcord: unverified restore of backup {id}");
+    source.mark("shop_new", &unverified).await.unwrap();
+    let before = source.find("shop_new").await.unwrap();
+    let error = vault
+        .restore(&source, &id, "shop_new", &())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(source.find("shop_new").await.unwrap(), before);
+    source.set_fault(None);
+    let made = vault.restore(&source, &id, "shop_new", &()).await.unwrap();
+    assert!(made.report.is_some());
 }

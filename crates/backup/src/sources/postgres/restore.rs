@@ -5,6 +5,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStderr, ChildStdin};
 
 use super::child::{CopyError, copy, tail};
+use super::scratch::Room;
 use super::session::{ident, literal, refused};
 use super::source::PostgresSource;
 use super::toc::Complaints;
@@ -112,8 +113,15 @@ impl PostgresSource {
         Ok(RestoreReport::new(begun.elapsed(), harmless))
     }
 
+    /// Not asked in the live database, which a switch that was cut off may have closed.
     pub(super) async fn server_major(&self) -> Result<u32, Error> {
-        let client = self.session(self.conninfo.database()).await?;
+        let client = match self.maintenance().await {
+            // Who only looks at archives need not be let in there.
+            Err(error) if error.kind() != ErrorKind::Unreachable => {
+                self.session(self.conninfo.database()).await?
+            }
+            other => other?,
+        };
         Ok(self.facts(&client).await?.major)
     }
 
@@ -127,22 +135,15 @@ impl PostgresSource {
                 "a name has 1 to 63 bytes",
             ));
         }
-        // What an interrupted restore for the same purpose left is made anew.
-        match self.purpose_of(name).await? {
-            None => {}
-            Some(Some(purpose)) if purpose == into.purpose => {
-                self.drop_made_by_us(name).await?;
-            }
-            Some(_) => {
-                return Err(Error::new(
-                    "create the database",
-                    name,
-                    ErrorKind::AlreadyExists,
-                    "there is one of that name",
-                ));
-            }
+        let client = self.alone_with(&[name]).await?;
+        if self.make_room(&client, into).await? == Room::Taken {
+            return Err(Error::new(
+                "create the database",
+                name,
+                ErrorKind::AlreadyExists,
+                "there is one of that name",
+            ));
         }
-        let client = self.maintenance().await?;
         let failed = |source| refused("create the database", name, source);
         let row = client
             .query_one(LIKE, &[&self.conninfo.database()])

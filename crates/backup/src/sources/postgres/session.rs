@@ -25,6 +25,10 @@ FROM (VALUES
     ('jit', 'off'),
     -- So that the server notices when we are gone, in the middle of a statement too.
     ('client_connection_check_interval', '2s'),
+    -- And when our machine is gone, before anybody has waited for `lock_timeout`.
+    ('tcp_keepalives_idle', '15'),
+    ('tcp_keepalives_interval', '5'),
+    ('tcp_keepalives_count', '3'),
     ('default_transaction_read_only', 'off'),
     ('transaction_timeout', '0'),
     ('idle_in_transaction_session_timeout', '0'),
@@ -70,7 +74,30 @@ impl PostgresSource {
     pub(super) async fn maintenance(&self) -> Result<Session, Error> {
         self.session(&self.options.maintenance_database).await
     }
+
+    /// As [`Self::maintenance`], with these databases for ourselves until the session ends.
+    ///
+    /// A run that was killed leaves its last statement at work on the server, and the catalogue
+    /// does not show yet what will come of it: a `CREATE DATABASE`, or the switch's `COMMIT`.
+    /// Whoever makes, marks, looks for, renames or drops a database therefore waits here until
+    /// the killed run's session is over.
+    pub(super) async fn alone_with(&self, databases: &[&str]) -> Result<Session, Error> {
+        let client = self.maintenance().await?;
+        // In one order, so that two runs never wait for each other.
+        let mut sorted = databases.to_vec();
+        sorted.sort_unstable();
+        for database in sorted {
+            client
+                .query(ALONE, &[&database])
+                .await
+                .map_err(|source| refused("wait for another run's work on", database, source))?;
+        }
+        Ok(client)
+    }
 }
+
+/// One key for each name of a database; the number only keeps clear of others' keys.
+const ALONE: &str = "SELECT pg_advisory_lock(hashtextextended($1, 7268207160))";
 
 /// What the server said, as our error.
 pub(super) fn refused(

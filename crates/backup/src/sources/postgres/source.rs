@@ -4,7 +4,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::options::PostgresOptions;
 use crate::{
-    Destination, Error, Fingerprint, RestoreReport, Snapshot, Source, TableWrites, WriteCounters,
+    Destination, Error, Fingerprint, Found, RestoreReport, Snapshot, Source, TableWrites,
+    WriteCounters,
 };
 
 /// A PostgreSQL database, version 12 or later.
@@ -72,6 +73,10 @@ impl Source for PostgresSource {
 
     async fn fingerprint_of(&self, database: &str) -> Result<Fingerprint, Error> {
         self.fingerprint_at(database).await
+    }
+
+    async fn find(&self, database: &str) -> Result<Option<Found>, Error> {
+        self.find_database(database).await
     }
 
     async fn mark(&self, database: &str, purpose: &str) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
+use super::scratch::VERIFIED;
 use super::session::{ident, literal, refused};
 use super::settings::carry_over;
 use super::source::PostgresSource;
@@ -12,6 +13,12 @@ use crate::{BackupId, Error, ErrorKind, Vault};
 
 /// How often sessions are looked for while they end.
 const POLL: Duration = Duration::from_millis(50);
+
+/// Verified restores that refuse connections and that we may alter.
+const CLOSED: &str = "
+SELECT datname::text FROM pg_database
+WHERE NOT datallowconn AND pg_has_role(datdba, 'USAGE')
+  AND starts_with(shobj_description(oid, 'pg_database'), $1)";
 
 /// A switch from the live database to a restored one.
 #[non_exhaustive]
@@ -82,14 +89,15 @@ impl PostgresSource {
     /// again, as far as that can be told to the server.
     ///
     /// # Cancel safety
-    /// None: dropping the future may leave the live database refusing connections. Call again, or
-    /// [`PostgresSource::reopen`].
+    /// None: dropping the future, or killing the process, may leave both databases refusing
+    /// connections. Call again, which finishes it wherever it was cut off, or
+    /// [`PostgresSource::reopen`], which undoes it.
     pub async fn switch(&self, switch: &Switch) -> Result<Switched, Error> {
         let live = self.conninfo.database();
-        let client = self.maintenance().await?;
         let kept = switch.kept_name(live);
+        let client = self.alone_with(&[live, &switch.restored]).await?;
         if self.is_done(&client, switch, &kept).await? {
-            self.allow(&client, live).await?;
+            open(&client, live).await?;
             return Ok(Switched {
                 kept,
                 ended: 0,
@@ -103,25 +111,31 @@ impl PostgresSource {
                 already: false,
             }),
             Err(error) => {
-                // The session may be what broke.
-                if self.allow(&client, live).await.is_err() {
+                let opened = open(&client, live).await;
+                drop(open(&client, &switch.restored).await);
+                // The session may be what broke; a new one waits until this one is over.
+                drop(client);
+                if opened.is_err() {
                     drop(self.reopen().await);
                 }
-                drop(self.allow(&client, &switch.restored).await);
                 Err(error)
             }
         }
     }
 
-    /// Whether this switch was already made, as the catalogue shows it.
+    /// Whether this switch was already made, as the catalogue shows it once nothing of an earlier
+    /// call is at work any more. Neither database needs to take connections.
+    ///
+    /// Ask this first when a restore and switch may be a repetition: behind the rename the
+    /// restored database's name is free, and [`Vault::restore`] would fill it again.
     ///
     /// # Errors
-    /// `Conflict` when the catalogue shows something else; `Unreachable`, `Server`. A switch whose
-    /// restored database is not there yet was not made.
+    /// `Locked`, `Unreachable`, `PermissionDenied`, `Server`. A switch whose restored database is
+    /// not there yet was not made.
     pub async fn switched(&self, switch: &Switch) -> Result<bool, Error> {
-        let client = self.maintenance().await?;
-        let kept = switch.kept_name(self.conninfo.database());
-        match self.is_done(&client, switch, &kept).await {
+        let live = self.conninfo.database();
+        let client = self.alone_with(&[live, &switch.restored]).await?;
+        match self.is_done(&client, switch, &switch.kept_name(live)).await {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict) => {
                 Ok(false)
             }
@@ -129,61 +143,80 @@ impl PostgresSource {
         }
     }
 
-    /// Lets the live database take connections again, whatever a switch left.
+    /// Lets the live database take connections again, whatever a switch left, and with it every
+    /// restored database of ours that a switch closed.
     ///
     /// # Errors
-    /// `Unreachable`, `PermissionDenied`, `NotFound`, `Server`.
+    /// `Locked`, `Unreachable`, `PermissionDenied`, `NotFound`, `Server`. Each database was tried
+    /// all the same, the live one first.
     pub async fn reopen(&self) -> Result<(), Error> {
-        let client = self.maintenance().await?;
-        self.allow(&client, self.conninfo.database()).await
+        let live = self.conninfo.database();
+        let client = self.alone_with(&[live]).await?;
+        let opened = open(&client, live).await;
+        let closed = client
+            .query(CLOSED, &[&VERIFIED])
+            .await
+            .map_err(|source| refused("look for closed copies of", live, source));
+        opened?;
+        let mut outcome = Ok(());
+        for row in closed? {
+            match open(&client, row.get(0)).await {
+                // Dropped meanwhile, or it took the live one's place.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                other => outcome = outcome.and(other),
+            }
+        }
+        outcome
     }
 
     /// Reads from the catalogue where an earlier switch came to.
     async fn is_done(&self, client: &Client, switch: &Switch, kept: &str) -> Result<bool, Error> {
         let live = self.conninfo.database();
-        let conflict = |detail: String| Error::new("switch", live, ErrorKind::Conflict, detail);
-        let live_is = Self::purpose_by(client, live).await?;
-        let restored_is = Self::purpose_by(client, &switch.restored).await?;
-        let kept_is = Self::purpose_by(client, kept).await?;
+        let failed = |kind, detail: String| Err(Error::new("switch", live, kind, detail));
+        let live_is = Self::known(client, live).await?;
+        let restored_is = Self::known(client, &switch.restored).await?;
+        let kept_is = Self::known(client, kept).await?;
         match (live_is, restored_is, kept_is) {
-            (Some(_), None, Some(Some(mark))) if mark.starts_with(&switch.kept_mark()) => Ok(true),
-            (Some(_), Some(Some(mark)), None) if mark == Vault::verified_mark(&switch.backup) => {
+            _ if switch.restored == live => failed(
+                ErrorKind::InvalidInput,
+                "it cannot take its own place".to_owned(),
+            ),
+            (Some(_), None, Some(old)) if old.is_marked(&switch.kept_mark()) => Ok(true),
+            (Some(_), Some(new), None) if new.serves(&Vault::verified_mark(&switch.backup)) => {
                 Ok(false)
             }
-            (Some(_), Some(_), None) => Err(conflict(format!(
-                "{} is not a verified restore of backup {}",
-                switch.restored, switch.backup
-            ))),
-            (Some(_), None, _) => Err(Error::new(
-                "switch",
-                live,
+            (Some(_), Some(_), None) => failed(
+                ErrorKind::Conflict,
+                format!(
+                    "{} is not a verified restore of backup {}",
+                    switch.restored, switch.backup
+                ),
+            ),
+            (Some(_), None, _) => failed(
                 ErrorKind::NotFound,
                 format!("there is no database {}", switch.restored),
-            )),
-            (_, _, Some(_)) => Err(conflict(format!(
-                "there is already a database {kept} from an earlier switch"
-            ))),
-            (None, _, _) => Err(Error::new(
-                "switch",
-                live,
-                ErrorKind::NotFound,
-                "there is no such database",
-            )),
+            ),
+            (_, _, Some(_)) => failed(
+                ErrorKind::Conflict,
+                format!("there is already a database {kept} from an earlier switch"),
+            ),
+            (None, _, _) => failed(ErrorKind::NotFound, "there is no such database".to_owned()),
         }
     }
 
     async fn take_over(&self, client: &Client, switch: &Switch, kept: &str) -> Result<u64, Error> {
         let live = self.conninfo.database();
         let deadline = Instant::now() + switch.deadline;
-        for database in [live, switch.restored.as_str()] {
-            client
-                .batch_execute(&format!(
-                    "ALTER DATABASE {} ALLOW_CONNECTIONS false",
-                    ident(database)
-                ))
-                .await
-                .map_err(|source| refused("close", database, source))?;
-        }
+        // One transaction: both are closed, or none.
+        client
+            .batch_execute(&format!(
+                "ALTER DATABASE {} ALLOW_CONNECTIONS false; \
+                 ALTER DATABASE {} ALLOW_CONNECTIONS false",
+                ident(live),
+                ident(&switch.restored)
+            ))
+            .await
+            .map_err(|source| refused("close", live, source))?;
         let mut ended = 0;
         loop {
             ended += self.end_sessions(client, switch, deadline).await?;
@@ -272,14 +305,14 @@ impl PostgresSource {
         }
         Ok(())
     }
+}
 
-    async fn allow(&self, client: &Client, database: &str) -> Result<(), Error> {
-        client
-            .batch_execute(&format!(
-                "ALTER DATABASE {} ALLOW_CONNECTIONS true",
-                ident(database)
-            ))
-            .await
-            .map_err(|source| refused("reopen", database, source))
-    }
+async fn open(client: &Client, database: &str) -> Result<(), Error> {
+    client
+        .batch_execute(&format!(
+            "ALTER DATABASE {} ALLOW_CONNECTIONS true",
+            ident(database)
+        ))
+        .await
+        .map_err(|source| refused("reopen", database, source))
 }
