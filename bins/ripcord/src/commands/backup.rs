@@ -296,6 +296,18 @@ async fn restore(wiring: &Wiring, vault: &Vault, wish: Restore, json: bool) -> R
         );
         return Ok(Exit::Ok);
     }
+    let switch = Switch::new(&into, wish.id.clone());
+    if wish.switch && source.switched(&switch).await? {
+        // An earlier call was cut off behind the rename: there is nothing left to restore.
+        let kept = switch.kept_name(&live);
+        let text = format!(
+            "{live:?} holds backup {} already; the old database is kept as {kept:?}",
+            wish.id
+        );
+        let value = json!({"schema": 1, "backup": wish.id, "database": live, "switched": true, "kept": kept, "lost_estimate": []});
+        say(wiring, json, &text, value);
+        return Ok(Exit::Ok);
+    }
     let progress = BackupProgress::new(Arc::clone(&wiring.output));
     let restored = match vault.restore(&source, &wish.id, &into, &progress).await {
         Ok(restored) => restored,

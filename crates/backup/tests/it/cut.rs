@@ -38,9 +38,9 @@ struct State {
 
 impl Way {
     /// To the server of `conninfo`, until the statement number `cut_at`, counted from 1.
-    pub(crate) async fn to(conninfo: &Conninfo, cut_at: usize, last: Last) -> Option<Self> {
+    pub(crate) async fn to(conninfo: &Conninfo, cut_at: usize, last: Last) -> Self {
         let Host::Tcp { name, port, .. } = &conninfo.hosts()[0] else {
-            return None;
+            panic!("a socket in the file system has no port to put a proxy before");
         };
         let server = (name.clone(), *port);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -60,7 +60,7 @@ impl Way {
                 }
             }
         });
-        Some(Self { port, state, task })
+        Self { port, state, task }
     }
 
     /// The same database by this way.

@@ -102,7 +102,7 @@ async fn a_leftover_that_holds_the_pipe_neither_delays_nor_survives() {
 
 #[tokio::test]
 async fn endless_output_is_cut_to_its_end() {
-    let script = "head -c 3000000 /dev/zero | tr '\\0' x; echo THE-END; exit 1";
+    let script = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo THE-END; exit 1";
     let result = shell(script, CommandConfig::default()).check().await;
     assert_eq!(result.reason, Reason::ExitStatus);
     assert!(result.detail.len() < 5000, "{}", result.detail.len());
