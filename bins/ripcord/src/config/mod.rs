@@ -2,6 +2,7 @@
 //! into typed values. Everything is validated before the first connection opens.
 
 mod checks;
+mod deploy;
 mod error;
 mod gates;
 mod model;

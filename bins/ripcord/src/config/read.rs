@@ -10,8 +10,8 @@ use ripcord_notify::{Secret, Severity};
 use super::section::Section;
 use super::tree::{self, Entry, Node, Table, Value};
 use super::{
-    BackupConfig, Config, ConfigError, DatabaseConfig, DeployConfig, ManagerConfig,
-    MigrationsConfig, NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
+    BackupConfig, Config, ConfigError, DatabaseConfig, ManagerConfig, MigrationsConfig,
+    NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
 };
 
 /// Where the file came from and what it may refer to.
@@ -207,7 +207,7 @@ impl Reader<'_> {
             return Err(top.wrong("migrations", "[migrations] needs a [database]"));
         }
         let backup = top.table("backup")?.map(|s| self.backup(&s)).transpose()?;
-        let deploy = deploy(top.table("deploy")?)?;
+        let deploy = super::deploy::read(top.table("deploy")?)?;
         let bake = match top.table("observe")? {
             Some(section) => {
                 let bake = section.duration("bake")?;
@@ -551,38 +551,6 @@ fn migrations(section: &Section<'_>) -> Result<MigrationsConfig, ConfigError> {
     }
     section.finish()?;
     Ok(read)
-}
-
-fn deploy(section: Option<Section<'_>>) -> Result<DeployConfig, ConfigError> {
-    let mut deploy = DeployConfig {
-        max_downtime: Duration::ZERO,
-        deadline: Duration::from_secs(3600),
-        lease_ttl: Duration::from_secs(30),
-        always_need_backup: false,
-    };
-    let Some(section) = section else {
-        return Ok(deploy);
-    };
-    if let Some(value) = section.duration("max_downtime")? {
-        deploy.max_downtime = value;
-    }
-    if let Some(value) = section.duration("deadline")? {
-        deploy.deadline = value;
-    }
-    if let Some(value) = section.duration("lease_ttl")? {
-        if value < Duration::from_secs(3) {
-            return Err(section.wrong("lease_ttl", "`lease_ttl` has to be at least 3s"));
-        }
-        deploy.lease_ttl = value;
-    }
-    if let Some(value) = section.choice(
-        "need_backup",
-        &[("always", true), ("with-migrations", false)],
-    )? {
-        deploy.always_need_backup = value;
-    }
-    section.finish()?;
-    Ok(deploy)
 }
 
 /// A name that goes into paths, variables and messages.
