@@ -2,6 +2,7 @@
 # ports, below target/, never the system's. Whatever is started here is ended by `throwaway_stop`, by its own pid.
 
 THROWAWAY_PIDS=()
+THROWAWAY_FOLDERS=()
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -62,7 +63,16 @@ start_postgres() {
     port=$(free_port)
     rm -rf "$folder"
     mkdir -p "$folder"
-    if [ "$(id -u)" = 0 ]; then chown postgres "$folder"; fi
+    if [ "$(id -u)" = 0 ]; then
+        chown postgres "$folder"
+        if ! as_server_user test -w "$folder"; then
+            # A checkout that only root may enter: the server gets a folder of its own, removed when it stops.
+            folder=$(mktemp -d)
+            chown postgres "$folder"
+            THROWAWAY_FOLDERS+=("$folder")
+        fi
+    fi
+    folder=$(cd "$folder" && pwd)
     as_server_user "$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$folder/initdb.log"
     # Nothing here has to survive a power cut, so nothing waits for the disk.
     as_server_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w start -o \
@@ -92,10 +102,13 @@ throwaway_stop() {
     local pid
     for pid in "${THROWAWAY_PIDS[@]}"; do
         # SIGINT is PostgreSQL's fast shutdown, and an ordinary end for Redis.
-        kill -INT "$pid" 2>/dev/null
+        if ! kill -INT "$pid" 2>/dev/null; then say "process $pid had ended already"; fi
     done
     for pid in "${THROWAWAY_PIDS[@]}"; do
         while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
     done
     THROWAWAY_PIDS=()
+    local folder
+    for folder in "${THROWAWAY_FOLDERS[@]}"; do rm -rf "$folder"; done
+    THROWAWAY_FOLDERS=()
 }
