@@ -260,23 +260,9 @@ async fn up(
         pending.truncate(last + 1);
     }
     if dry_run {
-        return preview(wiring, &pending, Preview::Up, json).await;
+        return preview(wiring, &pending, Way::Up, json).await;
     }
-    let mut applied: Vec<String> = Vec::new();
-    let mut failed = None;
-    for m in &pending {
-        wiring
-            .output
-            .line(&format!("applying {} {}", m.version, m.name));
-        match migrator.up(&workspace, &m.version, &Unobserved).await {
-            Ok(_) => applied.push(m.version.clone()),
-            Err(e) => {
-                failed = Some(e);
-                break;
-            }
-        }
-    }
-    finish(wiring, "applied", &applied, failed.as_ref(), json)
+    each(wiring, &workspace, Way::Up, &pending, json).await
 }
 
 async fn down(
@@ -293,23 +279,39 @@ async fn down(
     let all = migrator.layout().read(&workspace).map_err(|e| told(&e))?;
     let plan = revert_plan(&workspace, &all, &status, target.as_deref()).map_err(|e| told(&e))?;
     if dry_run {
-        return preview(wiring, &plan, Preview::Down, json).await;
+        return preview(wiring, &plan, Way::Down, json).await;
     }
-    let mut reverted: Vec<String> = Vec::new();
-    let mut failed = None;
-    for m in &plan {
+    each(wiring, &workspace, Way::Down, &plan, json).await
+}
+
+/// Runs them one by one and says exactly what was done, also when one fails.
+async fn each(
+    wiring: &Wiring,
+    workspace: &Workspace,
+    which: Way,
+    migrations: &[Migration],
+    json: bool,
+) -> Result<Exit> {
+    let migrator = wiring.migrator()?;
+    let (doing, done) = match which {
+        Way::Up => ("applying", "applied"),
+        Way::Down => ("reverting", "reverted"),
+    };
+    let mut versions: Vec<String> = Vec::new();
+    for m in migrations {
         wiring
             .output
-            .line(&format!("reverting {} {}", m.version, m.name));
-        match migrator.down(&workspace, &m.version, &Unobserved).await {
-            Ok(_) => reverted.push(m.version.clone()),
-            Err(e) => {
-                failed = Some(e);
-                break;
-            }
+            .line(&format!("{doing} {} {}", m.version, m.name));
+        let ran = match which {
+            Way::Up => migrator.up(workspace, &m.version, &Unobserved).await,
+            Way::Down => migrator.down(workspace, &m.version, &Unobserved).await,
+        };
+        if let Err(e) = ran {
+            return finish(wiring, done, &versions, Some(&e), json);
         }
+        versions.push(m.version.clone());
     }
-    finish(wiring, "reverted", &reverted, failed.as_ref(), json)
+    finish(wiring, done, &versions, None, json)
 }
 
 /// Versions are compared without leading zeros.
@@ -323,7 +325,7 @@ fn plain(version: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Preview {
+enum Way {
     Up,
     Down,
 }
@@ -331,12 +333,12 @@ enum Preview {
 async fn preview(
     wiring: &Wiring,
     migrations: &[Migration],
-    which: Preview,
+    which: Way,
     json: bool,
 ) -> Result<Exit> {
     let sql = |m: &Migration| match which {
-        Preview::Up => m.up_sql.clone(),
-        Preview::Down => m.down_sql.clone().unwrap_or_default(),
+        Way::Up => m.up_sql.clone(),
+        Way::Down => m.down_sql.clone().unwrap_or_default(),
     };
     if json {
         let all: Vec<Value> = migrations
@@ -360,7 +362,7 @@ async fn preview(
             sql(m).trim_end()
         ));
     }
-    if which == Preview::Up {
+    if which == Way::Up {
         let mut judged = assess(migrations).map_err(|e| told(&e))?;
         if let Some(database) = &wiring.config.database {
             live::annotate(&database.conninfo, &mut judged)
