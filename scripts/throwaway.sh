@@ -1,8 +1,9 @@
-# Throwaway servers for the demo and the tests, sourced by ./demo, ./test and ./sweep: PostgreSQL and Redis on free
-# ports, below target/, never the system's. Whatever is started here is ended by `throwaway_stop`, by its own pid.
+# Throwaway servers for the demo and the tests, sourced by ./demo, ./test and ./sweep: PostgreSQL, MariaDB and Redis on
+# free ports, below target/, never the system's. Whatever is started here is ended by `throwaway_stop`, by its own pid.
 
 THROWAWAY_PIDS=()
 THROWAWAY_FOLDERS=()
+THROWAWAY_MOUNTS=()
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -40,6 +41,23 @@ need_redis() {
         apt_install redis-server
         # Likewise: the package starts a server of its own where an init system runs.
         if [ -d /run/systemd/system ]; then as_root systemctl disable --now redis-server >/dev/null 2>&1; fi
+    fi
+}
+
+need_mariadb() {
+    if ! command -v mariadbd >/dev/null; then
+        say "MariaDB is missing: installing it with apt-get"
+        apt_install mariadb-server
+        # Likewise.
+        if [ -d /run/systemd/system ]; then as_root systemctl disable --now mariadb >/dev/null 2>&1; fi
+    fi
+}
+
+need_age() {
+    # Tests restore backups with it and with nothing of ours.
+    if ! command -v age >/dev/null || ! command -v zstd >/dev/null; then
+        say "age or zstd is missing: installing them with apt-get"
+        apt_install age zstd
     fi
 }
 
@@ -98,11 +116,108 @@ start_redis() {
     done
 }
 
+# Nor does MariaDB, unless it is told whom to run as.
+as_mariadb_user() {
+    if [ "$(id -u)" = 0 ]; then runuser -u mysql -- "$@"; else "$@"; fi
+}
+
+# start_mariadb FOLDER: sets MARIADB_URL (root without a password, no database).
+start_mariadb() {
+    local folder=$1 port pid
+    port=$(free_port)
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if [ "$(id -u)" = 0 ]; then
+        chown mysql "$folder"
+        if ! as_mariadb_user test -w "$folder"; then
+            folder=$(mktemp -d)
+            chown mysql "$folder"
+            THROWAWAY_FOLDERS+=("$folder")
+        fi
+    fi
+    folder=$(cd "$folder" && pwd)
+    # Its own default, for the tables of the server itself too.
+    local defaults=(--no-defaults "--datadir=$folder/data")
+    as_mariadb_user mariadb-install-db "${defaults[@]}" --auth-root-authentication-method=normal \
+        --skip-test-db >"$folder/install.log" 2>&1 || { say "MariaDB: see $folder/install.log"; return 1; }
+    # Nothing here has to survive a power cut. The binary log is on, as where there are replicas.
+    as_mariadb_user mariadbd "${defaults[@]}" --port="$port" --bind-address=127.0.0.1 --socket="$folder/socket" \
+        --pid-file="$folder/pid" --innodb-flush-log-at-trx-commit=0 --sync-binlog=0 --log-bin=binlog --server-id=1 \
+        --expire-logs-days=1 --event-scheduler=OFF --max-allowed-packet=1G --max-connections=200 \
+        --character-set-server=utf8mb4 --log-error="$folder/server.log" >/dev/null 2>&1 &
+    local tries=0
+    until mariadb-admin --no-defaults --protocol=tcp --host=127.0.0.1 --port="$port" --user=root ping >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 600 ] || ! kill -0 $! 2>/dev/null; then
+            say "MariaDB did not start; see $folder/server.log"
+            kill -TERM $! 2>/dev/null
+            return 1
+        fi
+        sleep 0.05
+    done
+    pid=$(cat "$folder/pid")
+    THROWAWAY_PIDS+=("$pid")
+    MARIADB_URL="mysql://root@127.0.0.1:$port/"
+}
+
+# moto, the first of two servers that speak S3 (the second runs inside the tests): from PyPI, in a venv below target/,
+# unless it is there already.
+need_moto() {
+    if command -v moto_server >/dev/null && moto_server --help >/dev/null 2>&1; then
+        MOTO_SERVER=$(command -v moto_server)
+        return
+    fi
+    MOTO_SERVER=$PWD/target/moto/bin/moto_server
+    if [ ! -x "$MOTO_SERVER" ]; then
+        say "moto is missing: installing it with pip below target/moto"
+        python3 -m venv target/moto 2>/dev/null || { apt_install python3-venv; python3 -m venv --clear target/moto; }
+        target/moto/bin/pip install --quiet --disable-pip-version-check 'moto[server]==5.2.*'
+    fi
+}
+
+# start_moto FOLDER: sets MOTO_URL (any key is good, buckets are in memory).
+start_moto() {
+    local folder=$1 port
+    port=$(free_port)
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    # Without the reloader it is one process, so its pid is the one to end. SIGINT is ignored in the background of a
+    # script, unless it is asked for.
+    (trap - INT; cd "$folder" && exec "$MOTO_SERVER" -H 127.0.0.1 -p "$port") >"$folder/server.log" 2>&1 &
+    THROWAWAY_PIDS+=($!)
+    MOTO_URL="http://127.0.0.1:$port"
+    local tries=0
+    until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 600 ] || ! kill -0 $! 2>/dev/null; then
+            say "moto did not start; see $folder/server.log"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# start_small_disk FOLDER: a disk of 8 MiB there, to be filled up; sets SMALL_DISK.
+start_small_disk() {
+    local folder=$1
+    mkdir -p "$folder"
+    folder=$(cd "$folder" && pwd)
+    # What a killed run left mounted.
+    if mountpoint -q "$folder"; then as_root umount "$folder"; fi
+    as_root mount -t tmpfs -o "size=8m,mode=0700,uid=$(id -u)" ripcord-test "$folder"
+    THROWAWAY_MOUNTS+=("$folder")
+    SMALL_DISK=$folder
+}
+
 throwaway_stop() {
-    local pid
+    local pid signal mount
+    for mount in "${THROWAWAY_MOUNTS[@]}"; do as_root umount "$mount"; done
+    THROWAWAY_MOUNTS=()
     for pid in "${THROWAWAY_PIDS[@]}"; do
-        # SIGINT is PostgreSQL's fast shutdown, and an ordinary end for Redis.
-        if ! kill -INT "$pid" 2>/dev/null; then say "process $pid had ended already"; fi
+        # SIGINT is PostgreSQL's fast shutdown, and an ordinary end for Redis. MariaDB ignores it.
+        signal=INT
+        if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = mariadbd ]; then signal=TERM; fi
+        if ! kill -"$signal" "$pid" 2>/dev/null; then say "process $pid had ended already"; fi
     done
     for pid in "${THROWAWAY_PIDS[@]}"; do
         while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done

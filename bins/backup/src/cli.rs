@@ -1,11 +1,16 @@
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use ripcord_backup::{BackupId, Level};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ripcord_backup::{BackupId, Level, Recipient};
 
-/// Proven backups of a PostgreSQL database.
+/// Proven backups of a database or a folder.
 ///
-/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate says no.
+/// What is backed up: the database whose connection string (postgres://, mysql://, mariadb://) is in the
+/// variable that --url-env names, or the folder that --folder names.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate says no, or less was proven than was asked for.
 #[derive(Debug, Parser)]
 #[command(name = "backup", version)]
 pub(crate) struct Cli {
@@ -17,7 +22,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Where backups are: file:///path or a path. Use one folder per database
+    /// Where backups are: a path, file:///path, or s3://bucket/prefix. Use one folder per database
+    ///
+    /// S3 takes AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL from the
+    /// environment, or the machine's role.
     #[arg(long, global = true, value_name = "URL", default_value = "backups")]
     pub(crate) store: String,
     /// The environment variable that holds the database's connection string
@@ -28,6 +36,27 @@ pub(crate) struct Common {
         default_value = "DATABASE_URL"
     )]
     pub(crate) url_env: String,
+    /// Back up this folder instead of a database
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "url_env")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The Docker container that the PostgreSQL server is in, when it can only be reached from there
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// Encrypt to this public key (age1…); may be given several times
+    #[arg(long, global = true, value_name = "KEY")]
+    pub(crate) encrypt_to: Vec<Recipient>,
+    /// A file with the secret keys that open backups, as age-keygen writes it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Encrypt and decrypt with the passphrase in this environment variable
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["encrypt_to", "identity"])]
+    pub(crate) passphrase_env: Option<String>,
+    /// How many sessions read and restore at once
+    #[arg(long, global = true, value_name = "N", default_value = "2")]
+    pub(crate) jobs: NonZeroUsize,
+    /// A folder with room for an uncompressed archive, so that restores use several sessions
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) staging: Option<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -43,6 +72,12 @@ pub(crate) enum Command {
         /// What to find it by later, as name=value
         #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
         labels: Vec<(String, String)>,
+        /// Definitions without rows (PostgreSQL). Such a backup does not count for the gate
+        #[arg(long)]
+        schema_only: bool,
+        /// Leave out the hashes of rows (PostgreSQL); then `restored` is the most that can be proven
+        #[arg(long)]
+        skip_row_hashes: bool,
     },
     /// Show all published backups
     List,
@@ -54,16 +89,45 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = Level::Content)]
         level: Level,
     },
-    /// Restore a backup beside the live database
+    /// Restore a backup beside the live database or folder
     Restore {
         /// The backup's id
         id: BackupId,
-        /// Name of the database to create
-        #[arg(long, value_name = "DATABASE")]
+        /// Name of the database or folder to create
+        #[arg(long, value_name = "NAME")]
         into: String,
-        /// Then put it in the place of the live database, ending all sessions; the old one is kept
+        /// Then put it in the place of the live one, ending all sessions; the old one is kept
         #[arg(long)]
         switch: bool,
+    },
+    /// Export one table, or some of its columns with their key (PostgreSQL), as a backup of its own
+    Export {
+        /// The table with its schema, quoted as in SQL: public.orders
+        #[arg(long)]
+        table: String,
+        /// A column; may be given several times. The table's key comes with it. Default: all
+        #[arg(long = "column", value_name = "NAME")]
+        columns: Vec<String>,
+        /// Only rows that meet this SQL condition
+        #[arg(long = "where", value_name = "SQL")]
+        filter: Option<String>,
+        /// What to find it by later, as name=value
+        #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+        labels: Vec<(String, String)>,
+    },
+    /// Put an export back into the live database: all of it, or nothing
+    PutBack {
+        /// The export's id
+        id: BackupId,
+        /// What to do where the database holds something else by now
+        #[arg(long, value_enum, default_value_t = Conflict::Fail)]
+        on_conflict: Conflict,
+        /// Check constraints that can wait once everything is written
+        #[arg(long)]
+        defer_constraints: bool,
+        /// Only count what would be done
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Ask whether the newest backup is good enough
     Gate {
@@ -74,6 +138,80 @@ pub(crate) enum Command {
         #[arg(long, value_name = "LEVEL", default_value_t = Level::Content)]
         min_level: Level,
     },
+    /// Show which backups are no longer needed and why the others are; delete them with --confirm
+    Prune(Keep),
+    /// Keep a backup whatever the rules say
+    Pin {
+        /// The backup's id
+        id: BackupId,
+        /// Why
+        #[arg(long, default_value = "pinned by hand")]
+        reason: String,
+    },
+    /// Leave a backup to the rules again
+    Unpin {
+        /// The backup's id
+        id: BackupId,
+    },
+    /// Take over a dump that another program made, once it was restored into a scratch database
+    ///
+    /// Its statements run with the rights of the database's user: import only what you trust.
+    ///
+    /// pg_dump's custom and plain formats, mysqldump's and mariadb-dump's; also inside of gzip, zstd, age or
+    /// openssl enc -aes-256-cbc.
+    Import {
+        /// The dump; - for standard input
+        file: PathBuf,
+        /// The environment variable with the passphrase of an openssl or age layer
+        #[arg(long, value_name = "NAME")]
+        dump_passphrase_env: Option<String>,
+        /// What openssl enc -iter was given, if it was
+        #[arg(long, value_name = "N")]
+        iterations: Option<NonZeroU32>,
+        /// What to find it by later, as name=value
+        #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+        labels: Vec<(String, String)>,
+    },
+}
+
+/// What to do with a row that holds something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Conflict {
+    /// Write nothing at all
+    Fail,
+    /// Leave it as it is
+    Keep,
+    /// Give it the exported values
+    Overwrite,
+}
+
+/// What `prune` keeps. Without any of these it keeps the last 7.
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// The newest ones
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_last: Option<u32>,
+    /// The newest of each of the last hours, likewise days, weeks, months, years, by UTC
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) keep_hourly: u32,
+    /// Days
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) keep_daily: u32,
+    /// Weeks, from Monday
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) keep_weekly: u32,
+    /// Months
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) keep_monthly: u32,
+    /// Years
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) keep_yearly: u32,
+    /// Those with this label, as name or name=value
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) keep_label: Vec<String>,
+    /// Delete what the plan says, instead of only showing it
+    #[arg(long)]
+    pub(crate) confirm: bool,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// 0: done.
     Done,
-    /// 3: the gate says no.
+    /// 3: the gate says no, or less was proven than was asked for.
     Refused,
 }
 
@@ -43,7 +43,15 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     } else {
         ""
     };
-    let mut text = format!("error: {prefix}{error}\n");
+    let mut text = format!("error: {prefix}{error}");
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !cause.is_empty() && !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text.push('\n');
     if let Some(help) = help {
         text.push_str(&format!("help: {help}\n"));
     }

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 
 use anyhow::Error;
-use ripcord_backup::{Entry, GateAnswer, Manifest, State, Verification};
+use ripcord_backup::retention::{PrunePlan, PruneReport};
+use ripcord_backup::sources::{PutBack, PutBackMode};
+use ripcord_backup::{BackupId, Entry, GateAnswer, Manifest, State, Verification};
 use serde_json::{Value, json};
 
 /// Version of every JSON document.
@@ -37,6 +39,7 @@ pub(crate) fn created(manifest: &Manifest) -> Output {
         manifest.archive.bytes,
         manifest.verification.level
     );
+    text.push_str(&limited(&manifest.verification));
     for note in &manifest.verification.notes {
         text.push_str(&format!("note: {note}\n"));
     }
@@ -91,10 +94,15 @@ pub(crate) fn listed(entries: &[Entry]) -> Output {
 
 pub(crate) fn verified(id: &ripcord_backup::BackupId, verification: &Verification) -> Output {
     Output {
-        text: format!("{id} proven: {}\n", verification.level),
+        text: format!(
+            "{id} proven: {}\n{}",
+            verification.level,
+            limited(verification)
+        ),
         json: json!({
             "id": id,
             "level": verification.level,
+            "limited": verification.limited,
             "restore_seconds": verification.restore_seconds,
             "harmless": verification.harmless,
             "notes": verification.notes,
@@ -161,6 +169,100 @@ pub(crate) fn answered(answer: &GateAnswer) -> Output {
     }
 }
 
+pub(crate) fn pinned(id: &BackupId, reason: Option<&str>) -> Output {
+    Output {
+        text: match reason {
+            Some(reason) => format!("{id} is kept: {reason}\n"),
+            None => format!("{id} is left to the rules\n"),
+        },
+        json: json!({ "id": id, "pinned": reason }),
+    }
+}
+
+pub(crate) fn pruned(plan: &PrunePlan, report: Option<&PruneReport>) -> Output {
+    let mut text = String::new();
+    for line in &plan.lines {
+        text.push_str(&format!("{} {}\n", line.id, line.decision));
+    }
+    let lines: Vec<Value> = plan
+        .lines
+        .iter()
+        .map(|line| json!({ "id": line.id, "decision": line.decision }))
+        .collect();
+    let mut document = json!({ "backups": lines, "deleted": Value::Null });
+    match report {
+        None => {
+            let count = plan.deletions().count();
+            if count > 0 {
+                text.push_str(&format!(
+                    "nothing is deleted yet; --confirm deletes {count}\n"
+                ));
+            }
+        }
+        Some(report) => {
+            text.push_str(&format!("{} deleted\n", report.deleted.len()));
+            for (id, reason) in &report.spared {
+                text.push_str(&format!("{id} stays after all: {reason}\n"));
+            }
+            for (id, error) in &report.failed {
+                text.push_str(&format!("{id} is not deleted: failed to {error}\n"));
+            }
+            document["deleted"] = json!(report.deleted);
+        }
+    }
+    Output {
+        text,
+        json: document,
+    }
+}
+
+pub(crate) fn put_back(id: &BackupId, done: &PutBack, mode: PutBackMode) -> Output {
+    let would = match mode {
+        PutBackMode::DryRun => "would be ",
+        _ => "",
+    };
+    let mut text = String::new();
+    let mut tables = Vec::new();
+    for (table, counts) in &done.tables {
+        text.push_str(&format!(
+            "{table}: {would}{} inserted, {} updated; {} unchanged, {} left as they are, {} gone\n",
+            counts.inserted, counts.updated, counts.unchanged, counts.skipped, counts.missing
+        ));
+        tables.push(json!({
+            "table": table,
+            "inserted": counts.inserted,
+            "updated": counts.updated,
+            "unchanged": counts.unchanged,
+            "skipped": counts.skipped,
+            "missing": counts.missing,
+        }));
+    }
+    for conflict in &done.conflicts {
+        text.push_str(&format!("holds something else: {conflict}\n"));
+    }
+    for note in &done.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    Output {
+        text,
+        json: json!({
+            "id": id,
+            "dry_run": mode == PutBackMode::DryRun,
+            "tables": tables,
+            "conflicts": done.conflicts,
+            "notes": done.notes,
+        }),
+    }
+}
+
+/// Why less is proven than was asked for.
+fn limited(verification: &Verification) -> String {
+    match &verification.limited {
+        Some(reason) => format!("note: no more than {}: {reason}\n", verification.level),
+        None => String::new(),
+    }
+}
+
 fn backup(manifest: &Manifest) -> Value {
     json!({
         "id": manifest.id,
@@ -168,6 +270,11 @@ fn backup(manifest: &Manifest) -> Value {
         "source": manifest.source,
         "labels": manifest.labels,
         "level": manifest.verification.level,
+        "limited": manifest.verification.limited,
+        "format": manifest.format,
+        "scope": manifest.scope,
+        "encrypted": manifest.encryption.is_some(),
+        "readable_here": manifest.is_readable_here(),
         "bytes": manifest.archive.bytes,
         "sha256": manifest.archive.sha256,
         "tables": manifest.fingerprint.tables.len(),

@@ -52,12 +52,22 @@ fn usage_is_2_and_touches_nothing() {
 #[test]
 fn a_gate_without_backups_is_3() {
     let dir = tempfile::tempdir().unwrap();
-    let output = backup(dir.path(), "", &["gate", "--json"]);
+    let url = "postgres://u@h/d";
+    let output = backup(dir.path(), url, &["gate", "--json"]);
     assert_eq!(output.status.code(), Some(3));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["schema"], 1);
     assert_eq!(json["gate"]["answer"], "none");
     assert_eq!(json["ok"], false);
+
+    // A disk that is not mounted must not look like a store without backups.
+    let missing = dir.path().join("missing");
+    for command in ["gate", "list"] {
+        let output = backup(&missing, url, &[command]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        assert!(text(&output.stderr).contains("there is no folder"));
+        assert!(!missing.exists(), "{command}");
+    }
 }
 
 #[test]
@@ -161,7 +171,8 @@ fn sigkill_leaves_nothing_behind_the_next_run() {
     let files = std::fs::read_dir(dir.path().join(&left[0]))
         .unwrap()
         .count();
-    assert_eq!(files, 3);
+    // Archive, manifest, checksums, roles, settings, and how to restore without us.
+    assert_eq!(files, 7);
     let scratch = std::fs::read_dir(dir.path().join("scratch")).map_or(0, Iterator::count);
     assert_eq!(scratch, 0, "scratch databases are gone");
     sql(

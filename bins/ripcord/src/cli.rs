@@ -230,6 +230,29 @@ pub enum BackupCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Export one table, or some of its columns with their key, as a backup of its own: what a revert would drop.
+    Export {
+        /// The table with its schema, quoted as in SQL: public.orders.
+        #[arg(long, value_name = "TABLE")]
+        table: String,
+        /// A column; may be given several times. Default: all.
+        #[arg(long = "column", value_name = "NAME")]
+        columns: Vec<String>,
+        /// Only rows that meet this SQL condition.
+        #[arg(long = "where", value_name = "SQL")]
+        filter: Option<String>,
+    },
+    /// Put an export back into the live database: all of it, or nothing.
+    PutBack {
+        /// Its id.
+        id: String,
+        /// What to do where the database holds something else by now: fail, keep (what is there), overwrite.
+        #[arg(long, value_name = "POLICY", default_value = "fail", value_parser = ["fail", "keep", "overwrite"])]
+        on_conflict: String,
+        /// Only count what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Is there a verified backup that is fresh enough?
     Gate {
         /// How old it may be; default: [backup] max_age.
@@ -238,6 +261,35 @@ pub enum BackupCommand {
         /// How far it has to be verified; default: [backup] min_level.
         #[arg(long, value_name = "LEVEL")]
         min_level: Option<String>,
+    },
+    /// Which backups [backup.keep] no longer needs, and why the others stay; with --confirm delete them. Backups of
+    /// deployments that can still be rolled back always stay.
+    Prune {
+        /// Delete what the plan says, instead of only showing it.
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Keep a backup whatever the rules say.
+    Pin {
+        /// Its id.
+        id: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT", default_value = "pinned by hand")]
+        reason: String,
+    },
+    /// Leave a backup to the rules again.
+    Unpin {
+        /// Its id.
+        id: String,
+    },
+    /// Take over a dump that another program made, once it was restored into a scratch database: pg_dump's custom or
+    /// plain format, also inside of gzip, zstd, age or openssl enc -aes-256-cbc.
+    Import {
+        /// The dump.
+        file: PathBuf,
+        /// The environment variable with the passphrase of an openssl or age layer.
+        #[arg(long, value_name = "NAME")]
+        dump_passphrase_env: Option<String>,
     },
 }
 

@@ -1,13 +1,14 @@
 //! The only file that names concrete adapters: from the configuration to objects that do something.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use object_store::memory::InMemory;
-use ripcord_backup::Vault;
-use ripcord_backup::sources::{PostgresOptions, PostgresSource};
+use ripcord_backup::sources::{Container, PostgresOptions, PostgresSource};
+use ripcord_backup::stores::{S3Credentials, S3Options, Secret, Store};
+use ripcord_backup::{Vault, stores};
 use ripcord_conninfo::{Surroundings, System};
 use ripcord_health_probe::checks::{
     CommandConfig, DiskCheck, HttpCheck, HttpClient, HttpConfig, HttpExpect, Origin, PostgresCheck,
@@ -28,8 +29,8 @@ use crate::compose::{
     RunTags, TaggedCommand, TellsRelease, Told,
 };
 use crate::config::{
-    self, CheckConfig, CheckKind, Config, DatabaseConfig, GateConfig, MigrationsConfig, NotifyKind,
-    ReleaseFrom,
+    self, BackupConfig, CheckConfig, CheckKind, Config, DatabaseConfig, GateConfig,
+    MigrationsConfig, NotifyKind, ReleaseFrom, S3Config, StoreConfig,
 };
 use crate::output::Output;
 
@@ -361,7 +362,7 @@ impl Wiring {
             self.config.backup.clone().context(
                 "[migrations] needs [backup]: a migration is only run over a proven copy",
             )?;
-        let vault = open(&backup.store)?;
+        let vault = open(&backup)?;
         let root = self
             .config
             .release
@@ -389,7 +390,7 @@ impl Wiring {
             .backup
             .as_ref()
             .context("this needs [backup] in the configuration")?;
-        Ok(vault_at(&backup.store)?)
+        Ok(vault_at(backup)?)
     }
 
     /// The database as a source of backups.
@@ -402,7 +403,7 @@ impl Wiring {
             .database
             .as_ref()
             .context("this needs [database] in the configuration")?;
-        Ok(source_of(database, None))
+        Ok(source_of(database, self.config.backup.as_ref(), None))
     }
 
     /// The migrator by hand.
@@ -490,28 +491,85 @@ fn postgres_check(
     PostgresCheck::new(name, config.conninfo.clone(), settings)
 }
 
-type OpenVault = fn(&Path) -> Result<Vault, ripcord_backup::Error>;
+type OpenVault = fn(&BackupConfig) -> Result<Vault, ripcord_backup::Error>;
 
 /// For what only reads: a store that is not there yet counts as empty, and none is made.
-fn vault_to_read(folder: &Path) -> Result<Vault, ripcord_backup::Error> {
-    if folder.exists() {
-        return vault_at(folder);
+fn vault_to_read(config: &BackupConfig) -> Result<Vault, ripcord_backup::Error> {
+    match &config.store {
+        StoreConfig::Folder(folder) if !folder.exists() => Ok(encrypted(
+            Vault::new(Store::new(Arc::new(InMemory::new())), ""),
+            config,
+        )),
+        _ => vault_at(config),
     }
-    Ok(Vault::new(Arc::new(InMemory::new()), ""))
 }
 
-/// A store of backups in a local folder.
-pub(crate) fn vault_at(folder: &Path) -> Result<Vault, ripcord_backup::Error> {
-    Ok(Vault::new(ripcord_backup::stores::folder(folder)?, ""))
+/// The store of backups.
+pub(crate) fn vault_at(config: &BackupConfig) -> Result<Vault, ripcord_backup::Error> {
+    let vault = match &config.store {
+        StoreConfig::Folder(folder) => Vault::new(stores::folder(folder)?, ""),
+        StoreConfig::S3(s3) => Vault::new(bucket(s3)?, s3.prefix.as_str()),
+    };
+    Ok(encrypted(vault, config))
+}
+
+fn encrypted(vault: Vault, config: &BackupConfig) -> Vault {
+    match &config.encryption {
+        Some(encryption) => vault.with_encryption(encryption.clone()),
+        None => vault,
+    }
+}
+
+fn bucket(config: &S3Config) -> Result<Store, ripcord_backup::Error> {
+    /// What the surroundings may give; never an endpoint or anything else that is configured.
+    const AMBIENT: &[&str] = &[
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    ];
+    let mut options = S3Options::new(&config.bucket);
+    options.endpoint.clone_from(&config.endpoint);
+    if let Some(region) = &config.region {
+        options.region.clone_from(region);
+    }
+    options.credentials = match &config.key {
+        Some((id, secret)) => S3Credentials::Key {
+            id: id.clone(),
+            secret: secret.clone(),
+            session_token: None,
+        },
+        None => S3Credentials::Ambient(
+            AMBIENT
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), Secret::new(System.var(name)?))))
+                .collect(),
+        ),
+    };
+    stores::s3(options)
 }
 
 /// A database as a source of backups, with its sessions and children tagged for the run.
-pub(crate) fn source_of(database: &DatabaseConfig, tag: Option<&Tag>) -> PostgresSource {
+pub(crate) fn source_of(
+    database: &DatabaseConfig,
+    backup: Option<&BackupConfig>,
+    tag: Option<&Tag>,
+) -> PostgresSource {
     let mut options = PostgresOptions::default();
     if let Some(tag) = tag {
         options.application_name = tag.to_string();
         options.env.push((process::RUN_VAR.into(), tag.to_string()));
     }
+    if let Some(backup) = backup {
+        options.jobs = backup.jobs.unwrap_or(options.jobs);
+        options.staging.clone_from(&backup.staging);
+    }
+    options.container = database.container.as_ref().map(Container::docker);
     PostgresSource::new(database.conninfo.clone(), options)
 }
 

@@ -30,17 +30,20 @@ pub enum ErrorKind {
     InvalidInput,
     /// The database server cannot be reached, or the connection was lost.
     Unreachable,
-    /// The database user may not do this.
+    /// The database is there and takes no connections now, as while a switch has it closed.
+    NotAccepting,
+    /// The user may not do this, on the database server or in the file system.
     PermissionDenied,
     /// A lock was not to be had in time.
     Locked,
     /// Sessions that could not be ended are in the way.
     InUse,
-    /// There is no `pg_dump` or `pg_restore` that fits the server.
+    /// There is no program that fits the server: `pg_dump` and `pg_restore`, `mariadb-dump` and
+    /// `mariadb`, `mysqldump` and `mysql`.
     ToolMissing,
-    /// `pg_dump` or `pg_restore` failed.
+    /// A program that dumps or restores failed, or what it wrote is not whole.
     ToolFailed,
-    /// The server refused a statement.
+    /// The server refused a statement, or the file system a call.
     Server,
     /// Nothing of that name is there.
     NotFound,
@@ -48,15 +51,20 @@ pub enum ErrorKind {
     AlreadyExists,
     /// The bytes are not those that were stored: truncated, flipped, or not an archive.
     Corrupt,
-    /// The copy restores, but not to what was backed up.
+    /// The copy restores, but not to what was backed up; or an export does not fit the tables it
+    /// came from any more.
     Mismatch,
+    /// The backup is encrypted, and the key that was given does not open it, or none was given.
+    KeyMissing,
+    /// There is not enough room on a disk.
+    NoSpace,
     /// Made by a newer version of this library.
     NewerSchema,
     /// The store cannot be reached.
     StoreUnreachable,
     /// The store refused, for example because it is full.
     Store,
-    /// The catalogue shows a state that cannot be finished automatically.
+    /// What is there shows a state that cannot be finished automatically, or is not ours to change.
     Conflict,
 }
 
@@ -105,6 +113,7 @@ impl Error {
         matches!(
             self.kind,
             ErrorKind::Unreachable
+                | ErrorKind::NotAccepting
                 | ErrorKind::Locked
                 | ErrorKind::InUse
                 | ErrorKind::StoreUnreachable
@@ -130,6 +139,8 @@ impl Error {
             std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
                 ErrorKind::Corrupt
             }
+            std::io::ErrorKind::PermissionDenied => ErrorKind::KeyMissing,
+            _ if came_from_afar(&source) => ErrorKind::StoreUnreachable,
             _ => ErrorKind::Store,
         };
         let detail = source.to_string();
@@ -146,17 +157,27 @@ impl Error {
             object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
             object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. } => ErrorKind::Store,
-            other if is_local_io(other) => ErrorKind::Store,
+            other if is_final(other) => ErrorKind::Store,
             _ => ErrorKind::StoreUnreachable,
         };
         Self::new(operation, subject, kind, "").with_source(source)
     }
 }
 
-/// A local disk that is full or gone does not come back by itself.
-fn is_local_io(error: &object_store::Error) -> bool {
+/// Whether a store that does not answer is the reason.
+fn came_from_afar(error: &std::io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|source| source.downcast_ref::<object_store::Error>())
+        .is_some_and(|source| !is_final(source))
+}
+
+/// A local disk that is full or gone does not come back by itself, and who was refused stays so.
+fn is_final(error: &object_store::Error) -> bool {
     match error {
-        object_store::Error::Generic { store, .. } => *store == "LocalFileSystem",
+        object_store::Error::Generic { store, source } => {
+            *store == "LocalFileSystem" || source.is::<crate::stores::Refusal>()
+        }
         _ => false,
     }
 }

@@ -2,8 +2,11 @@
 
 mod archive;
 mod clock;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod error;
 mod fingerprint;
+mod format;
 mod id;
 mod level;
 mod manifest;
@@ -11,6 +14,7 @@ mod manifest;
 mod mock;
 mod owner;
 mod progress;
+mod snapshot;
 mod source;
 pub mod sources;
 pub mod stores;
@@ -19,15 +23,20 @@ pub mod test_util;
 mod vault;
 
 pub use clock::{Clock, SystemClock};
+#[cfg(feature = "encryption")]
+pub use encryption::{Encryption, Recipient};
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Change, Difference, Fingerprint, SequenceState, TableContent};
+pub use format::Format;
 pub use id::BackupId;
 pub use level::Level;
-pub use manifest::{ArchiveInfo, Manifest, Verification};
+pub use manifest::{ArchiveInfo, EncryptionInfo, FileInfo, Manifest, OpenedWith, Verification};
 #[cfg(feature = "mock")]
 pub use mock::MockSource;
 pub use progress::{Progress, Stage};
-pub use source::{
-    Destination, Found, RestoreReport, ServerFacts, Snapshot, Source, TableWrites, WriteCounters,
-};
+pub use snapshot::{Cap, Companion, Scope, ServerFacts, Snapshot, TableWrites, WriteCounters};
+pub use source::{Destination, Found, RestoreReport, Source, Stay};
+pub use vault::retention;
 pub use vault::{CreateOptions, Entry, Freshness, GateAnswer, Restored, State, Vault};
+#[cfg(feature = "import")]
+pub use vault::{ImportOptions, Passphrase};

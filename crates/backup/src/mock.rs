@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::{Destination, Error, ErrorKind, Fingerprint, Found, RestoreReport, Snapshot, Source};
+use crate::{
+    Destination, Error, ErrorKind, Fingerprint, Format, Found, RestoreReport, Snapshot, Source,
+};
 
 // automock cannot express the lifetimes of `&mut dyn AsyncRead` under async_trait, so the mock
 // deals in whole archives, which is also what a test wants to write down.
@@ -35,6 +37,10 @@ mockall::mock! {
 impl Source for MockSource {
     fn name(&self) -> &str {
         self.name()
+    }
+
+    fn format(&self) -> Format {
+        Format::Other
     }
 
     async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process, told apart from a later one with the same pid by its start time and the boot.
 ///
-/// Read from `/proc`, the one thing this crate reads from the machine by itself.
+/// Read from `/proc`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Owner {

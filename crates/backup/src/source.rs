@@ -1,14 +1,11 @@
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{Error, Fingerprint};
+use crate::{Error, Fingerprint, Format, Snapshot};
 
 /// Something that can be written into an archive, and restored from one beside itself.
 ///
@@ -18,6 +15,17 @@ use crate::{Error, Fingerprint};
 pub trait Source: Debug + Send + Sync {
     /// A stable label without secrets, such as `shop@db.example:5432/shop`.
     fn name(&self) -> &str;
+
+    /// What [`Source::dump`] writes; archives of other formats it may refuse.
+    fn format(&self) -> Format;
+
+    /// How large it is where it lives, in bytes, as far as that can be told without reading it.
+    ///
+    /// # Errors
+    /// As [`Source::fingerprint`].
+    async fn size(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
 
     /// Writes an archive into `sink` and returns the fingerprint of the very snapshot it holds.
     ///
@@ -89,16 +97,35 @@ pub struct Destination {
     pub database: String,
     /// Why it exists; kept with the database, so that somebody who finds it knows.
     pub purpose: String,
+    /// How long it is there.
+    pub stay: Stay,
+}
+
+/// How long a restored database is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// Until it was looked at.
+    Brief,
+    /// Until somebody works with it, so it is made ready for that.
+    Long,
 }
 
 impl Destination {
-    /// A database of this name.
+    /// A database of this name, to work with.
     #[must_use]
     pub fn new(database: impl Into<String>, purpose: impl Into<String>) -> Self {
         Self {
             database: database.into(),
             purpose: purpose.into(),
+            stay: Stay::Long,
         }
+    }
+
+    /// The same, to be looked at and dropped.
+    #[must_use]
+    pub fn briefly(mut self) -> Self {
+        self.stay = Stay::Brief;
+        self
     }
 }
 
@@ -127,107 +154,6 @@ impl Found {
     }
 }
 
-/// What a dump holds.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Snapshot {
-    /// Of exactly the rows in the archive, whatever was written meanwhile.
-    pub fingerprint: Fingerprint,
-    /// Where and when.
-    pub server: ServerFacts,
-    /// How often rows were written until the snapshot.
-    pub writes: WriteCounters,
-}
-
-impl Snapshot {
-    /// A snapshot with nothing known about the server's write counters.
-    #[must_use]
-    pub fn new(fingerprint: Fingerprint, server: ServerFacts) -> Self {
-        Self {
-            fingerprint,
-            server,
-            writes: WriteCounters::default(),
-        }
-    }
-
-    /// The same, with counters.
-    #[must_use]
-    pub fn with_writes(mut self, writes: WriteCounters) -> Self {
-        self.writes = writes;
-        self
-    }
-}
-
-/// Where a snapshot was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerFacts {
-    /// The product's version, such as `15.18`.
-    pub version: String,
-    /// The dump tool and its version.
-    pub tool: String,
-    /// The cluster's own identifier, when it may be read.
-    pub system_identifier: Option<String>,
-    /// The database's name.
-    pub database: String,
-    /// The database's OID.
-    pub database_oid: u32,
-    /// The write-ahead log's position at the snapshot.
-    pub lsn: Option<String>,
-    /// The server's clock at the snapshot.
-    pub started: Timestamp,
-    /// The server's clock when the dump was complete.
-    pub finished: Timestamp,
-}
-
-/// How often rows of each table were written since the statistics were last reset.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WriteCounters {
-    /// When the statistics were last reset, as the server writes it.
-    pub since: Option<String>,
-    /// By table.
-    pub tables: BTreeMap<String, TableWrites>,
-}
-
-/// Rows written to one table. An estimate: the server counts with a delay, and rolled back writes
-/// too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TableWrites {
-    /// Rows inserted.
-    pub inserted: u64,
-    /// Rows updated.
-    pub updated: u64,
-    /// Rows deleted.
-    pub deleted: u64,
-}
-
-impl WriteCounters {
-    /// What was written between `self` and `later`: an estimate of what going back would lose.
-    /// Tables without writes are left out. `None` when the statistics were reset in between.
-    #[must_use]
-    pub fn until(&self, later: &Self) -> Option<BTreeMap<String, TableWrites>> {
-        if self.since != later.since {
-            return None;
-        }
-        let mut written = BTreeMap::new();
-        for (table, now) in &later.tables {
-            let before = self.tables.get(table).copied().unwrap_or_default();
-            let writes = TableWrites {
-                inserted: now.inserted.checked_sub(before.inserted)?,
-                updated: now.updated.checked_sub(before.updated)?,
-                deleted: now.deleted.checked_sub(before.deleted)?,
-            };
-            if writes != TableWrites::default() {
-                written.insert(table.clone(), writes);
-            }
-        }
-        Some(written)
-    }
-}
-
 /// What a restore did.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -253,6 +179,14 @@ macro_rules! through_pointer {
         impl<T: Source + ?Sized> Source for $pointer<T> {
             fn name(&self) -> &str {
                 (**self).name()
+            }
+
+            fn format(&self) -> Format {
+                (**self).format()
+            }
+
+            async fn size(&self) -> Result<Option<u64>, Error> {
+                (**self).size().await
             }
 
             async fn dump(

@@ -1,12 +1,15 @@
 //! Our own connections.
 
 use std::error::Error as StdError;
+use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, join};
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{ChannelBinding as PgBinding, Config, SslMode as PgMode};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::conninfo::{ChannelBinding, Conninfo, Target};
@@ -76,7 +79,7 @@ impl Conninfo {
         target: Target,
         tls: &MakeRustlsConnect,
     ) -> Result<Opened, Error> {
-        let is_socket = matches!(self.hosts[index], Host::Unix { .. });
+        let is_socket = self.proxy.is_some() || matches!(self.hosts[index], Host::Unix { .. });
         let modes: &[PgMode] = match self.tls.mode {
             _ if is_socket => &[PgMode::Disable],
             SslMode::Disable => &[PgMode::Disable],
@@ -126,20 +129,71 @@ impl Conninfo {
         tls: &MakeRustlsConnect,
     ) -> Result<Opened, Error> {
         let config = self.config(index, mode);
-        let (client, connection) = config
-            .connect(tls.clone())
-            .await
-            .map_err(|source| self.refusal(index, source))?;
-        let task = tokio::spawn(async move {
-            // What ends the connection is seen by the query that was running.
-            drop(connection.await);
-        });
+        let (client, task) = match &self.proxy {
+            Some(command) => self.through(index, &config, command).await?,
+            None => {
+                let (client, connection) = config
+                    .connect(tls.clone())
+                    .await
+                    .map_err(|source| self.refusal(index, source))?;
+                let task = tokio::spawn(async move {
+                    // What ends the connection is seen by the query that was running.
+                    drop(connection.await);
+                });
+                (client, task)
+            }
+        };
         match self.suits(&client, target, index).await {
             Ok(()) => Ok((client, task)),
             Err(error) => {
                 task.abort();
                 Err(error)
             }
+        }
+    }
+
+    /// A connection whose bytes a program carries.
+    async fn through(
+        &self,
+        index: usize,
+        config: &Config,
+        command: &[String],
+    ) -> Result<Opened, Error> {
+        let unreachable = |detail: String| self.error(index, ErrorKind::Unreachable, detail);
+        let program = command.first().map_or("", String::as_str);
+        let mut child = Command::new(program)
+            .args(command.get(1..).unwrap_or_default())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| unreachable(format!("{program} cannot be started: {source}")))?;
+        let (Some(stdin), Some(stdout), Some(mut stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(unreachable(format!("{program} has no input or output")));
+        };
+        match config.connect_raw(join(stdout, stdin), NoTls).await {
+            Ok((client, connection)) => {
+                let task = tokio::spawn(async move {
+                    drop(connection.await);
+                    drop(child);
+                });
+                Ok((client, task))
+            }
+            // What the program says tells more than that the connection ended.
+            Err(source) if source.as_db_error().is_none() => {
+                let mut said = Vec::new();
+                let limit = Duration::from_secs(2);
+                // Without an answer in time there is nothing to add.
+                drop(tokio::time::timeout(limit, stderr.read_to_end(&mut said)).await);
+                let said = String::from_utf8_lossy(&said);
+                let last = said.lines().rev().find(|line| !line.trim().is_empty());
+                let detail = last.map_or_else(|| source.to_string(), |l| l.trim().to_owned());
+                Err(unreachable(format!("{program}: {detail}")).with_source(source))
+            }
+            Err(source) => Err(self.refusal(index, source)),
         }
     }
 

@@ -30,6 +30,12 @@ pub struct Conninfo {
     pub(crate) target: Target,
     pub(crate) channel_binding: ChannelBinding,
     pub(crate) tls: Tls,
+    /// A program and its arguments, instead of a socket.
+    #[cfg_attr(
+        not(feature = "connect"),
+        expect(dead_code, reason = "read by connect only")
+    )]
+    pub(crate) proxy: Option<Vec<String>>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -143,6 +149,19 @@ impl Conninfo {
         }
         Self {
             options,
+            ..self.clone()
+        }
+    }
+
+    /// The same, through a program whose standard input and output are the connection, as ssh's
+    /// `ProxyCommand`. It is started for each session, and killed with it. Of the hosts only the
+    /// label is used then, and there is no TLS: what the program connects to is its business.
+    ///
+    /// Children do not go through it: [`Conninfo::libpq_env`] stays as it is.
+    #[must_use]
+    pub fn with_proxy(&self, command: Vec<String>) -> Self {
+        Self {
+            proxy: Some(command).filter(|command| !command.is_empty()),
             ..self.clone()
         }
     }

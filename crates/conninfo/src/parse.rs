@@ -108,6 +108,7 @@ fn resolve(
             ],
         )?,
         tls: Tls::read(params, around)?,
+        proxy: None,
         warnings,
     })
 }

@@ -26,6 +26,15 @@ pub struct BackupRecord {
     pub level: String,
     /// How long restoring took when it was tried, in seconds, if it was tried.
     pub restore_seconds: Option<f64>,
+    /// Whether this executor has shown that it can read the backup again: one that is encrypted to somebody else's key
+    /// is of no use to a rollback.
+    #[serde(default = "yes")]
+    pub readable: bool,
+}
+
+/// What records of older versions stand for.
+fn yes() -> bool {
+    true
 }
 
 /// Why a backup is made.

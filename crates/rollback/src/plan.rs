@@ -95,6 +95,8 @@ pub struct Assessment {
     pub findings: Vec<String>,
     /// Why the old release may refuse to start with a newer history, or `None` when it is known not to look.
     pub start_check: Option<String>,
+    /// Why this executor could not restore a backup at all, if it could not.
+    pub restore_impossible: Option<String>,
     /// How long the statements are expected to take, in seconds, and what that figure rests on.
     pub predicted_seconds: Option<f64>,
 }
@@ -204,6 +206,14 @@ pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
             Class::Restore
         }
     } else {
+        if class == Class::Restore
+            && let Some(why) = &assessment.restore_impossible
+        {
+            blocked.push(Reason::new(
+                "backup_unreadable",
+                format!("the only way back is restoring the backup ({reason}), and {why}"),
+            ));
+        }
         class
     };
 
@@ -401,6 +411,26 @@ mod tests {
             ..downtime()
         };
         assert!(decide_one(m, &consent).blocked.is_empty());
+    }
+
+    #[test]
+    fn consent_does_not_help_where_the_backup_cannot_be_read() {
+        let assessment = |why: Option<&str>| Assessment {
+            pending: vec![migration(
+                Some("it has no down"),
+                Some("sets NOT NULL"),
+                &[],
+            )],
+            restore_impossible: why.map(str::to_owned),
+            ..Assessment::default()
+        };
+        let consent = Consent {
+            restore: Some("INC-7".into()),
+            ..downtime()
+        };
+        let d = decide(&assessment(Some("there is no key here")), &consent);
+        assert_eq!(d.blocked[0].code, "backup_unreadable");
+        assert!(decide(&assessment(None), &consent).blocked.is_empty());
     }
 
     #[test]

@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use ripcord_backup::sources::Switch;
+use ripcord_backup::sources::{Extract, OnConflict, PutBackMode, Switch};
 use ripcord_backup::{
     BackupId, CreateOptions, Entry, Freshness, GateAnswer, Level, Source, State, Vault,
 };
 use serde_json::{Value, json};
 
-use super::under_lease;
+use super::{export, retention, under_lease};
 use crate::cli::BackupCommand;
 use crate::compose::restored_name;
 use crate::config::{BackupConfig, show_size};
@@ -56,6 +56,53 @@ pub(super) async fn run(wiring: &Wiring, command: BackupCommand, json: bool) -> 
         BackupCommand::Gate { max_age, min_level } => {
             gate(wiring, &vault, &config, max_age, min_level.as_deref(), json).await
         }
+        BackupCommand::Export {
+            table,
+            columns,
+            filter,
+        } => {
+            let mut extract = match columns.as_slice() {
+                [] => Extract::table(table),
+                columns => Extract::columns(table, columns),
+            };
+            extract.filter = filter;
+            export::export(wiring, &vault, extract, json).await
+        }
+        BackupCommand::PutBack {
+            id,
+            on_conflict,
+            dry_run,
+        } => {
+            let id = parse(&id)?;
+            let policy = match on_conflict.as_str() {
+                "keep" => OnConflict::Keep,
+                "overwrite" => OnConflict::Overwrite,
+                _ => OnConflict::Fail,
+            };
+            let mode = match dry_run {
+                true => PutBackMode::DryRun,
+                false => PutBackMode::Write,
+            };
+            let work = export::put_back(wiring, &vault, &id, policy, mode, json);
+            match mode {
+                // It writes to the live database, so nobody may deploy meanwhile.
+                PutBackMode::Write => under_lease(wiring, json, work).await,
+                _ => work.await,
+            }
+        }
+        BackupCommand::Prune { confirm } => {
+            retention::prune(wiring, &vault, &config, confirm, json).await
+        }
+        BackupCommand::Pin { id, reason } => {
+            retention::pin(wiring, &vault, &parse(&id)?, Some(&reason), json).await
+        }
+        BackupCommand::Unpin { id } => {
+            retention::pin(wiring, &vault, &parse(&id)?, None, json).await
+        }
+        BackupCommand::Import {
+            file,
+            dump_passphrase_env,
+        } => retention::import(wiring, &vault, &file, dump_passphrase_env.as_deref(), json).await,
     }
 }
 
@@ -85,7 +132,7 @@ async fn create(
         let text = format!(
             "would back up {} to {} and verify it at level {level}",
             source.name(),
-            config.store.display()
+            config.store
         );
         say(
             wiring,
@@ -123,7 +170,7 @@ async fn create(
 }
 
 /// A database or a store that says no is not a mistake in the command.
-fn refused(
+pub(super) fn refused(
     wiring: &Wiring,
     json: bool,
     id: Option<&BackupId>,
@@ -136,7 +183,13 @@ fn refused(
     }
     let usage = matches!(
         error.kind(),
-        K::InvalidInput | K::NotFound | K::Unreachable | K::NewerSchema | K::ToolMissing
+        K::InvalidInput
+            | K::NotFound
+            | K::NotAccepting
+            | K::Unreachable
+            | K::NewerSchema
+            | K::ToolMissing
+            | K::KeyMissing
     );
     if usage {
         bail!(text);
@@ -150,7 +203,7 @@ fn refused(
     Ok(Exit::Blocked)
 }
 
-fn say(wiring: &Wiring, json: bool, text: &str, value: Value) {
+pub(super) fn say(wiring: &Wiring, json: bool, text: &str, value: Value) {
     if json {
         wiring.output.json(value);
     } else {

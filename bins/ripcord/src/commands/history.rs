@@ -27,6 +27,22 @@ async fn read(wiring: &Wiring) -> Result<Read> {
     })
 }
 
+/// The deployments whose backups a rollback may still need: as many of the newest as releases are kept, and what is
+/// unfinished.
+pub(super) async fn deployments_within_reach(wiring: &Wiring) -> Result<Vec<String>> {
+    let Some(release) = &wiring.config.release else {
+        return Ok(Vec::new());
+    };
+    let found = read(wiring).await?;
+    let with_backup = found.stories.iter().rev().filter(|s| s.backup.is_some());
+    let newest = with_backup.take(release.keep);
+    let open = Story::open(&found.stories);
+    Ok(newest
+        .chain(open)
+        .map(|story| story.deployment.clone())
+        .collect())
+}
+
 /// What runs, who deploys, how the last deployment ended.
 pub(super) async fn status(wiring: &Wiring, json: bool) -> Result<Exit> {
     let found = read(wiring).await?;

@@ -3,10 +3,12 @@
 mod backup;
 mod check;
 mod deploy;
+mod export;
 mod history;
 mod migration;
 mod notify;
 mod plan;
+mod retention;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -76,8 +76,9 @@ impl GuardedDatabase {
     fn source(&self, tag: Option<&Tag>) -> PostgresSource {
         let database = DatabaseConfig {
             conninfo: self.conninfo.clone(),
+            container: None,
         };
-        source_of(&database, tag)
+        source_of(&database, Some(&self.backup), tag)
     }
 
     /// What is applied. golang-migrate records only the newest version: which ones come before it is told by the
@@ -204,6 +205,11 @@ impl Database for GuardedDatabase {
                 ),
             ));
         }
+        if !self.vault.can_decrypt() {
+            assessment.restore_impossible = Some(
+                "backups are encrypted to keys that this machine does not have (backup.identity_file)".into(),
+            );
+        }
         check_again(&workspace, self.migrations.layout).map_err(|e| of_guard("read", e))?;
         Ok(assessment)
     }
@@ -270,6 +276,7 @@ impl Database for GuardedDatabase {
             id: manifest.id.to_string(),
             level: manifest.verification.level.to_string(),
             restore_seconds: manifest.verification.restore_seconds,
+            readable: manifest.is_readable_here(),
         })
     }
 
@@ -286,6 +293,7 @@ impl Database for GuardedDatabase {
                 id: id.to_string(),
                 level: level.to_string(),
                 restore_seconds,
+                readable: self.vault.can_decrypt(),
             }),
             answer => Err(crate::report::refusal(&answer)),
         }

@@ -1,6 +1,7 @@
 //! `ripcord.toml`: parsed to a tree that knows where everything stands, merged with the environment's overlay, read
 //! into typed values. Everything is validated before the first connection opens.
 
+mod backup;
 mod checks;
 mod deploy;
 mod error;
@@ -11,11 +12,12 @@ mod section;
 mod tree;
 mod units;
 
+pub use backup::{BackupConfig, S3Config, StoreConfig};
 pub use checks::{CheckConfig, CheckKind, HttpConfig, PostgresConfig, ReleaseFrom};
 pub use error::ConfigError;
 pub use model::{
-    BackupConfig, Config, DatabaseConfig, DeployConfig, GateConfig, ManagerConfig,
-    MigrationsConfig, NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
+    Config, DatabaseConfig, DeployConfig, GateConfig, ManagerConfig, MigrationsConfig,
+    NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
 };
 pub use read::{Sources, load};
 pub use units::{parse_duration, parse_size, show_size};

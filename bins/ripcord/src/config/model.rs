@@ -1,13 +1,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ripcord_backup::Level;
 use ripcord_conninfo::Conninfo;
 use ripcord_health_probe::GatePolicy;
 use ripcord_migration_guard::Layout;
 use ripcord_notify::Severity;
 
-use super::CheckConfig;
+use super::{BackupConfig, CheckConfig};
 
 /// Everything `ripcord.toml` says about one environment.
 #[derive(Clone, Debug)]
@@ -108,6 +107,8 @@ pub struct GateConfig {
 pub struct DatabaseConfig {
     /// Where it is.
     pub conninfo: Conninfo,
+    /// The container that it can only be reached from.
+    pub container: Option<String>,
 }
 
 /// `[migrations]`.
@@ -125,17 +126,6 @@ pub struct MigrationsConfig {
     pub checks_history: bool,
     /// The size from which a table is large, so that blocking it is refused.
     pub large_table: u64,
-}
-
-/// `[backup]`.
-#[derive(Clone, Debug)]
-pub struct BackupConfig {
-    /// The folder of the store.
-    pub store: PathBuf,
-    /// How old the newest verified backup may be for releases without migrations.
-    pub max_age: Duration,
-    /// The level a backup has to be verified at.
-    pub min_level: Level,
 }
 
 /// `[deploy]`.

@@ -2,7 +2,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ripcord_backup::Level;
 use ripcord_conninfo::{Conninfo, Surroundings};
 use ripcord_migration_guard::Layout;
 use ripcord_notify::{Secret, Severity};
@@ -10,8 +9,8 @@ use ripcord_notify::{Secret, Severity};
 use super::section::Section;
 use super::tree::{self, Entry, Node, Table, Value};
 use super::{
-    BackupConfig, Config, ConfigError, DatabaseConfig, ManagerConfig, MigrationsConfig,
-    NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
+    Config, ConfigError, DatabaseConfig, ManagerConfig, MigrationsConfig, NotifyConfig, NotifyKind,
+    ReleaseConfig, WriterConfig,
 };
 
 /// Where the file came from and what it may refer to.
@@ -206,7 +205,16 @@ impl Reader<'_> {
         if migrations.is_some() && database.is_none() {
             return Err(top.wrong("migrations", "[migrations] needs a [database]"));
         }
-        let backup = top.table("backup")?.map(|s| self.backup(&s)).transpose()?;
+        if migrations.is_some() && database.as_ref().is_some_and(|d| d.container.is_some()) {
+            let message = "[migrations] cannot reach a database inside of a container";
+            return Err(top
+                .wrong("migrations", message)
+                .with_hint("publish the server's port, and leave `database.container` out"));
+        }
+        let backup = top
+            .table("backup")?
+            .map(|s| super::backup::read(self, &s))
+            .transpose()?;
         let deploy = super::deploy::read(top.table("deploy")?)?;
         let bake = match top.table("observe")? {
             Some(section) => {
@@ -286,6 +294,36 @@ impl Reader<'_> {
         Ok(value)
     }
 
+    /// The value of a variable, which is not shown anywhere.
+    pub(super) fn secret_variable(
+        &mut self,
+        section: &Section<'_>,
+        key: &'static str,
+        name: &str,
+    ) -> Result<String, ConfigError> {
+        let value = self.variable(section, key, name)?;
+        if self.resolve == Resolve::Yes {
+            self.secrets.push(value.clone());
+        }
+        Ok(value)
+    }
+
+    /// What is in a file, of which no line is shown anywhere; `None` for an environment that is not asked for.
+    pub(super) fn secret_content(
+        &mut self,
+        section: &Section<'_>,
+        key: &'static str,
+        path: &str,
+    ) -> Result<Option<String>, ConfigError> {
+        if self.resolve == Resolve::No {
+            return Ok(None);
+        }
+        let text = self.content(section, key, path)?;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        self.secrets.extend(lines.map(str::to_owned));
+        Ok(Some(text))
+    }
+
     fn variable(
         &self,
         section: &Section<'_>,
@@ -361,8 +399,12 @@ impl Reader<'_> {
             .choice("kind", &[("postgres", ())])?
             .ok_or_else(|| section.missing("kind"))?;
         let conninfo = self.conninfo(section)?;
+        let container = section.text("container")?.map(str::to_owned);
         section.finish()?;
-        Ok(DatabaseConfig { conninfo })
+        Ok(DatabaseConfig {
+            conninfo,
+            container,
+        })
     }
 
     fn release(&self, section: &Section<'_>) -> Result<ReleaseConfig, ConfigError> {
@@ -412,33 +454,6 @@ impl Reader<'_> {
             keep,
             manager,
         })
-    }
-
-    fn backup(&self, section: &Section<'_>) -> Result<BackupConfig, ConfigError> {
-        let store = section.need_text("store")?;
-        let Some(folder) = store.strip_prefix("file://") else {
-            return Err(section
-                .wrong("store", format!("`backup.store` cannot be {store:?}"))
-                .with_hint("this version stores in a local folder: \"file:///var/backups/shop\""));
-        };
-        let levels = [
-            ("stored", Level::Stored),
-            ("structure", Level::Structure),
-            ("restored", Level::Restored),
-            ("counts", Level::Counts),
-            ("content", Level::Content),
-        ];
-        let backup = BackupConfig {
-            store: self.path(folder),
-            max_age: section
-                .duration("max_age")?
-                .unwrap_or(Duration::from_secs(24 * 3600)),
-            min_level: section
-                .choice("min_level", &levels)?
-                .unwrap_or(Level::Content),
-        };
-        section.finish()?;
-        Ok(backup)
     }
 
     fn journal(

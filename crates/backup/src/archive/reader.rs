@@ -2,55 +2,56 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
-use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
-use crate::Progress;
-use crate::fingerprint::hex;
-use crate::manifest::ArchiveInfo;
+use super::arriving::{Arriving, corrupt};
+use super::cipher::{Opener, Stream};
 
-const BUFFER: usize = 128 * 1024;
+pub(super) const BUFFER: usize = 128 * 1024;
 
-/// Reads an archive back, decompressed. The end of the data is only reported as such when length
-/// and hash are those that were written; anything else is an error, so a consumer never takes a
-/// truncated archive for a whole one.
+/// Reads an archive back, decrypted and decompressed. The end of the data is only reported as such
+/// when length and hash are those that were written; anything else is an error, so a consumer never
+/// takes a truncated archive for a whole one.
 pub(crate) struct ArchiveReader<'a> {
-    stream: BoxStream<'static, object_store::Result<Bytes>>,
-    expected: &'a ArchiveInfo,
-    chunk: Bytes,
+    arriving: Arriving<'a>,
+    opened: Stream<'a>,
+    /// Compressed, and how much of it the decoder has taken.
+    input: Vec<u8>,
+    taken: usize,
     decoder: Decoder<'static>,
     out: Vec<u8>,
     given: usize,
-    hash: Option<Sha256>,
-    bytes: u64,
     produced: u64,
+    produced_expected: u64,
     /// What the decoder still wants; zero at the end of a frame.
     hint: usize,
-    progress: &'a dyn Progress,
+    ended: bool,
 }
 
 impl<'a> ArchiveReader<'a> {
-    pub(crate) fn new(
-        stream: BoxStream<'static, object_store::Result<Bytes>>,
-        expected: &'a ArchiveInfo,
-        progress: &'a dyn Progress,
+    pub(crate) async fn open(
+        arriving: Arriving<'a>,
+        uncompressed_bytes: u64,
+        opener: Option<&dyn Opener>,
     ) -> io::Result<Self> {
+        let sealed: Stream<'a> = Box::new(arriving.clone());
+        let opened = match opener {
+            Some(opener) => opener.open(sealed).await?,
+            None => sealed,
+        };
         Ok(Self {
-            stream,
-            expected,
-            chunk: Bytes::new(),
+            arriving,
+            opened,
+            input: Vec::new(),
+            taken: 0,
             decoder: Decoder::new()?,
             out: Vec::new(),
             given: 0,
-            hash: Some(Sha256::new()),
-            bytes: 0,
             produced: 0,
+            produced_expected: uncompressed_bytes,
             hint: 1,
-            progress,
+            ended: false,
         })
     }
 
@@ -61,42 +62,26 @@ impl<'a> ArchiveReader<'a> {
         Ok(())
     }
 
-    /// Everything arrived; is it what was written?
-    fn check(&mut self) -> io::Result<()> {
-        let Some(hash) = self.hash.take() else {
-            return Ok(());
-        };
-        if self.bytes != self.expected.bytes {
-            return Err(corrupt(format!(
-                "it has {} bytes instead of {}",
-                self.bytes, self.expected.bytes
-            )));
-        }
-        if hex(&hash.finalize()) != self.expected.sha256 {
-            return Err(corrupt("its SHA-256 is not the one that was written"));
-        }
-        if self.hint != 0 || self.produced != self.expected.uncompressed_bytes {
-            return Err(corrupt("the compressed data ends too early"));
-        }
-        Ok(())
-    }
-
     fn decode(&mut self) -> io::Result<()> {
         if self.hint == 0 {
             return Err(corrupt("there is something after the compressed data"));
         }
         self.out.resize(BUFFER, 0);
-        let mut input = InBuffer::around(&self.chunk[..]);
+        let mut input = InBuffer::around(&self.input[self.taken..]);
         let mut output = OutBuffer::around(self.out.as_mut_slice());
         let result = self.decoder.run(&mut input, &mut output);
         let (consumed, produced) = (input.pos(), output.pos());
         self.out.truncate(produced);
         self.given = 0;
+        self.taken += consumed;
         self.hint =
             result.map_err(|source| corrupt(format!("it cannot be decompressed: {source}")))?;
         self.produced += produced as u64;
-        self.chunk = self.chunk.slice(consumed..);
         Ok(())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.hint == 0 && self.produced == self.produced_expected
     }
 }
 
@@ -116,32 +101,35 @@ impl AsyncRead for ArchiveReader<'_> {
             }
             // The decoder may hold back output when its buffer was full.
             let more_inside = this.out.len() == BUFFER && this.hint != 0;
-            if !this.chunk.is_empty() || more_inside {
+            if this.taken < this.input.len() || more_inside {
                 this.decode()?;
-                if !this.out.is_empty() || !this.chunk.is_empty() {
+                if !this.out.is_empty() || this.taken < this.input.len() {
                     continue;
                 }
             }
-            match ready!(this.stream.poll_next_unpin(cx)) {
-                Some(Ok(chunk)) => {
-                    if let Some(hash) = &mut this.hash {
-                        hash.update(&chunk);
-                    }
-                    this.bytes += chunk.len() as u64;
-                    this.progress.bytes(chunk.len() as u64);
-                    this.chunk = chunk;
-                }
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-                None => {
-                    this.out.clear();
-                    this.given = 0;
-                    return Poll::Ready(this.check());
-                }
+            if !this.ended {
+                this.input.resize(BUFFER, 0);
+                this.taken = BUFFER;
+                let mut read = ReadBuf::new(&mut this.input);
+                let result = ready!(Pin::new(&mut this.opened).poll_read(cx, &mut read));
+                let count = read.filled().len();
+                this.input.truncate(count);
+                this.taken = 0;
+                result?;
+                this.out.clear();
+                this.given = 0;
+                this.ended = count == 0;
+                continue;
             }
+            // Nothing more to decode; is there more in the store, and is it what was written?
+            let mut beyond = [0; 1];
+            let mut read = ReadBuf::new(&mut beyond);
+            ready!(Pin::new(&mut this.arriving).poll_read(cx, &mut read))?;
+            return Poll::Ready(match read.filled().is_empty() {
+                false => Err(corrupt("there is something after the encrypted data")),
+                true if this.is_whole() => Ok(()),
+                true => Err(corrupt("the compressed data ends too early")),
+            });
         }
     }
-}
-
-fn corrupt(detail: impl Into<String>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, detail.into())
 }

@@ -6,17 +6,24 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWrite;
 use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation, OutBuffer};
 
+use super::cipher::{Outlet, Seal, Sealing};
 use crate::Progress;
 use crate::fingerprint::hex;
 use crate::manifest::ArchiveInfo;
 
-const BUFFER: usize = 128 * 1024;
+const BUFFER: usize = 256 * 1024;
 
-/// Compresses into `inner`. Memory is bounded by one buffer: input is taken only when the output
-/// before it is gone.
+/// Input per compression job. With it memory is bounded, whatever the number of threads: each
+/// holds one job's input, output and a window of 2 MiB.
+const JOB: u32 = 2 * 1024 * 1024;
+
+/// Compresses, and encrypts if it is told to, into `inner`. Memory is bounded: input is taken only
+/// when the output before it is gone.
 pub(crate) struct ArchiveWriter<'a, W> {
     inner: W,
     encoder: Encoder<'static>,
+    compressed: Vec<u8>,
+    seal: Option<(Box<dyn Seal>, Outlet)>,
     out: Vec<u8>,
     /// How much of `out` is already in `inner`.
     sent: usize,
@@ -35,12 +42,28 @@ enum End {
 }
 
 impl<'a, W: AsyncWrite + Unpin> ArchiveWriter<'a, W> {
-    pub(crate) fn new(inner: W, level: i32, progress: &'a dyn Progress) -> io::Result<Self> {
+    pub(crate) fn new(
+        inner: W,
+        level: i32,
+        sealing: Option<&dyn Sealing>,
+        progress: &'a dyn Progress,
+    ) -> io::Result<Self> {
         let mut encoder = Encoder::new(level)?;
         encoder.set_parameter(CParameter::ChecksumFlag(true))?;
+        encoder.set_parameter(CParameter::NbWorkers(workers()))?;
+        encoder.set_parameter(CParameter::JobSize(JOB))?;
+        let seal = match sealing {
+            Some(sealing) => {
+                let outlet = Outlet::default();
+                Some((sealing.seal(outlet.clone())?, outlet))
+            }
+            None => None,
+        };
         Ok(Self {
             inner,
             encoder,
+            compressed: vec![0; BUFFER],
+            seal,
             out: Vec::new(),
             sent: 0,
             hash: Sha256::new(),
@@ -78,6 +101,19 @@ impl<'a, W: AsyncWrite + Unpin> ArchiveWriter<'a, W> {
         self.sent = 0;
         Poll::Ready(Ok(()))
     }
+
+    /// Passes on the first bytes of `compressed`.
+    fn pass_on(&mut self, count: usize) -> io::Result<()> {
+        let compressed = &self.compressed[..count];
+        match &mut self.seal {
+            Some((seal, outlet)) => {
+                seal.write_all(compressed)?;
+                outlet.drain_into(&mut self.out);
+            }
+            None => self.out.extend_from_slice(compressed),
+        }
+        Ok(())
+    }
 }
 
 impl<W: AsyncWrite + Unpin> AsyncWrite for ArchiveWriter<'_, W> {
@@ -87,16 +123,19 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for ArchiveWriter<'_, W> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(this.poll_drain(cx))?;
-        let mut input = InBuffer::around(&buf[..buf.len().min(BUFFER)]);
-        this.out.resize(BUFFER, 0);
-        let mut output = OutBuffer::around(this.out.as_mut_slice());
-        let result = this.encoder.run(&mut input, &mut output);
-        let (produced, consumed) = (output.pos(), input.pos());
-        this.out.truncate(produced);
-        result?;
-        this.taken += consumed as u64;
-        Poll::Ready(Ok(consumed))
+        loop {
+            ready!(this.poll_drain(cx))?;
+            let mut input = InBuffer::around(&buf[..buf.len().min(BUFFER)]);
+            let mut output = OutBuffer::around(this.compressed.as_mut_slice());
+            let result = this.encoder.run(&mut input, &mut output);
+            let (produced, consumed) = (output.pos(), input.pos());
+            result?;
+            this.pass_on(produced)?;
+            this.taken += consumed as u64;
+            if consumed > 0 || buf.is_empty() {
+                return Poll::Ready(Ok(consumed));
+            }
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -112,14 +151,24 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for ArchiveWriter<'_, W> {
             if this.ended == End::Finished {
                 return Pin::new(&mut this.inner).poll_shutdown(cx);
             }
-            this.out.resize(BUFFER, 0);
-            let mut output = OutBuffer::around(this.out.as_mut_slice());
+            let mut output = OutBuffer::around(this.compressed.as_mut_slice());
             let result = this.encoder.finish(&mut output, true);
             let produced = output.pos();
-            this.out.truncate(produced);
-            if result? == 0 {
+            let left = result?;
+            this.pass_on(produced)?;
+            if left == 0 {
                 this.ended = End::Finished;
+                if let Some((seal, outlet)) = this.seal.take() {
+                    seal.finish()?;
+                    outlet.drain_into(&mut this.out);
+                }
             }
         }
     }
+}
+
+/// More threads than this would want more memory than they save time.
+fn workers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores.min(4)).unwrap_or(1)
 }

@@ -1,7 +1,19 @@
 //! What can be backed up.
 
+#[cfg(feature = "folder")]
+mod folder;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 
+#[cfg(feature = "folder")]
+pub use folder::{FolderOptions, FolderSource, FolderSwitched, Owners};
+#[cfg(feature = "mysql")]
+pub use mysql::{MarkPlace, MysqlOptions, MysqlSource};
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresOptions, PostgresSource, Switch, Switched};
+pub use postgres::{
+    ConstraintChecks, Container, Contents, Extract, ExtractSource, Layout, OnConflict,
+    PostgresOptions, PostgresSource, PutBack, PutBackMode, PutBackOptions, RowCounts, RowHashes,
+    Switch, Switched,
+};

@@ -16,6 +16,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
+use super::store::{Room, Store};
 use crate::{Error, ErrorKind};
 
 /// A store in a local folder. The folder is made if it is missing, with mode 0700; files get mode
@@ -24,7 +25,7 @@ use crate::{Error, ErrorKind};
 ///
 /// # Errors
 /// `Store` when the folder cannot be made or used.
-pub fn folder(root: &FsPath) -> std::result::Result<Arc<dyn ObjectStore>, Error> {
+pub fn folder(root: &FsPath) -> std::result::Result<Store, Error> {
     let failed = |detail: String| {
         Error::new(
             "open",
@@ -47,10 +48,11 @@ pub fn folder(root: &FsPath) -> std::result::Result<Arc<dyn ObjectStore>, Error>
         .map_err(|error| failed(error.to_string()))?
         .with_automatic_cleanup(true)
         .with_fsync(true);
-    Ok(Arc::new(Folder {
+    let folder = Arc::new(Folder {
         inner: Arc::new(inner),
         root,
-    }))
+    });
+    Ok(Store::from(Arc::clone(&folder)).with_room(folder))
 }
 
 #[derive(Debug)]
@@ -80,6 +82,13 @@ impl Folder {
     /// The files `name#1` and so on, that hold an upload until it is complete.
     fn staged(&self, path: &Path) -> Result<Vec<PathBuf>> {
         staged(&self.fs_path(path)?)
+    }
+}
+
+impl Room for Folder {
+    fn free(&self) -> std::io::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.root)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }
 

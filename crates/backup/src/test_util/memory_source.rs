@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::fingerprint::hex;
 use crate::{
-    Destination, Error, ErrorKind, Fingerprint, Found, RestoreReport, ServerFacts, Snapshot,
-    Source, TableContent,
+    Destination, Error, ErrorKind, Fingerprint, Format, Found, RestoreReport, ServerFacts,
+    Snapshot, Source, TableContent,
 };
 
 /// Tables as lists of rows.
@@ -120,6 +120,10 @@ impl MemorySource {
 impl Source for MemorySource {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn format(&self) -> Format {
+        Format::Other
     }
 
     async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error> {

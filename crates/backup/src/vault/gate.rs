@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::keep::{ARCHIVE, Vault};
+use super::keep::Vault;
 use super::list::State;
-use crate::{BackupId, ErrorKind, Level, Manifest};
+use crate::{BackupId, ErrorKind, Level, Manifest, Scope};
 
 /// A backup that claims to be from further in the future than this was stamped by a clock that
 /// cannot be trusted.
@@ -37,9 +37,12 @@ impl Freshness {
     }
 
     fn speaks_of(&self, manifest: &Manifest) -> bool {
-        self.source
-            .as_ref()
-            .is_none_or(|source| *source == manifest.source)
+        // A part of a database is no copy to go back to.
+        manifest.scope == Scope::Full
+            && self
+                .source
+                .as_ref()
+                .is_none_or(|source| *source == manifest.source)
             && self
                 .system_identifier
                 .as_ref()
@@ -125,7 +128,7 @@ impl Vault {
                 return GateAnswer::Failed { id, reason };
             }
         };
-        match self.length(&self.path(&id, ARCHIVE)).await {
+        match self.length(&self.path(&id, &manifest.archive.file)).await {
             Err(error) if error.kind() != ErrorKind::NotFound => return unreachable(&error),
             Ok(Some(length)) if length == manifest.archive.bytes => {}
             _ => {

@@ -2,25 +2,35 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use object_store::{ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
 
-use crate::{BackupId, Clock, Error, SystemClock};
+use super::reservation::Live;
+use crate::archive::Cipher;
+use crate::stores::Store;
+use crate::{BackupId, Clock, Error, Format, SystemClock};
 
 /// Backups of databases in one folder of an object store.
 ///
-/// Each is three files: `<id>/archive.pgdump.zst`, `<id>/manifest.json`, and `<id>/SHA256SUMS`
-/// for `sha256sum -c`, which covers the other two.
+/// Each is a folder: the archive, such as `<id>/archive.pgdump.zst`; `RESTORE.md` and `restore.sh`,
+/// which say and do how to restore it without this library; what else its source keeps, such as
+/// `globals.sql`; `manifest.json`, which is never encrypted; and `SHA256SUMS` for `sha256sum -c`,
+/// which covers the others. Beside them may lie `evidence.json`, what a later proof found, and
+/// `KEEP`, a pin.
 #[derive(Clone, Debug)]
 pub struct Vault {
-    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) store: Store,
     prefix: Path,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) cipher: Option<Arc<dyn Cipher>>,
+    pub(super) live: Live,
 }
 
-pub(super) const ARCHIVE: &str = "archive.pgdump.zst";
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const SUMS: &str = "SHA256SUMS";
 pub(super) const EVIDENCE: &str = "evidence.json";
+/// Beside an encrypted archive: what the manifest of another one says itself.
+pub(super) const FINGERPRINT: &str = "fingerprint.json";
+pub(super) const KEEP: &str = "KEEP";
 pub(super) const RESERVED: &str = "RESERVED";
 pub(super) const SCRATCH: &str = "scratch";
 
@@ -28,12 +38,23 @@ impl Vault {
     /// Backups in the folder `prefix` of `store` (empty for its root). Use one folder per
     /// database, so that one's trouble is not another's.
     #[must_use]
-    pub fn new(store: Arc<dyn ObjectStore>, prefix: impl Into<Path>) -> Self {
+    pub fn new(store: impl Into<Store>, prefix: impl Into<Path>) -> Self {
         Self {
-            store,
+            store: store.into(),
             prefix: prefix.into(),
             clock: Arc::new(SystemClock),
+            cipher: None,
+            live: Live::default(),
         }
+    }
+
+    /// The same, encrypting what is made from now on and decrypting what it has a key for.
+    /// Backups that are not encrypted are read as before.
+    #[cfg(feature = "encryption")]
+    #[must_use]
+    pub fn with_encryption(mut self, encryption: crate::Encryption) -> Self {
+        self.cipher = Some(Arc::new(encryption));
+        self
     }
 
     /// The same, by another clock.
@@ -41,6 +62,15 @@ impl Vault {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Whether there is a key for what is made from now on, as far as it needs one. That the key
+    /// fits is shown by a backup's [`crate::Manifest::is_readable_here`].
+    #[must_use]
+    pub fn can_decrypt(&self) -> bool {
+        self.cipher
+            .as_ref()
+            .is_none_or(|cipher| cipher.kept().is_some())
     }
 
     pub(super) fn root(&self) -> Path {
@@ -82,12 +112,41 @@ impl Vault {
         }
     }
 
-    /// Deletes all that a backup consists of. The manifest goes first, so that a backup is never
-    /// listed with parts missing, and the reservation last, so that what is left is swept later.
+    /// Deletes all that a backup consists of, and no file that is not ours. The manifest goes
+    /// first, so that a backup is never listed with parts missing, and the reservation last, so
+    /// that what is left is swept later.
     pub(super) async fn remove(&self, id: &BackupId) -> Result<(), Error> {
-        for file in [MANIFEST, SUMS, EVIDENCE, ARCHIVE, RESERVED] {
-            self.delete(&self.path(id, file)).await?;
+        self.delete(&self.path(id, MANIFEST)).await?;
+        self.end_uploads(id).await?;
+        let mut names: Vec<String> = [SUMS, EVIDENCE, KEEP].map(str::to_owned).to_vec();
+        // An upload that was cut off has a name, although a store may not list it.
+        for format in Format::ALL {
+            names.extend([format.file(false), format.file(true)]);
+        }
+        let folder = self.prefix.clone().join(id.as_str());
+        for path in self.files(&folder).await? {
+            names.extend(
+                path.filename()
+                    .filter(|n| is_companion(n))
+                    .map(str::to_owned),
+            );
+        }
+        names.push(RESERVED.to_owned());
+        for name in names {
+            self.delete(&self.path(id, &name)).await?;
         }
         Ok(())
     }
+}
+
+/// Names of the files that a source may keep beside its archive.
+pub(super) fn is_companion(name: &str) -> bool {
+    const OURS: &[&str] = &[
+        "RESTORE.md",
+        "restore.sh",
+        FINGERPRINT,
+        "globals.sql",
+        "settings.sql",
+    ];
+    OURS.contains(&name.strip_suffix(".age").unwrap_or(name))
 }

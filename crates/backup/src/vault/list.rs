@@ -31,7 +31,7 @@ pub enum State {
         /// The highest level proven, when it was made or since.
         level: Level,
     },
-    /// Its manifest is whole, but a later verification condemned the copy.
+    /// Its manifest is whole, but its archive is not there, or a later verification condemned it.
     Failed {
         /// The manifest.
         manifest: Box<Manifest>,
@@ -124,6 +124,16 @@ impl Vault {
         };
         let level = manifest.verification.level;
         let manifest = Box::new(manifest);
+        // Cheap to see, and without it nothing else counts.
+        if self.length(&self.path(id, &manifest.archive.file)).await?
+            != Some(manifest.archive.bytes)
+        {
+            return Ok(Some(State::Failed {
+                manifest,
+                at: self.clock.now(),
+                reason: "its archive is missing or has another length".to_owned(),
+            }));
+        }
         Ok(Some(match self.evidence(id, &hash).await? {
             Some(Evidence {
                 at,

@@ -1,11 +1,14 @@
 //! Who is at work on what, so that what a killed run leaves behind is recognised and removed.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use object_store::PutMode;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::sync::RwLock;
 
 use super::keep::{MANIFEST, RESERVED, SCRATCH, Vault};
 use crate::owner::Owner;
@@ -20,6 +23,38 @@ struct Claim {
     at: Timestamp,
     /// The scratch database, for a claim on one.
     scratch: Option<String>,
+    /// Which [`Live`] of the process keeps it.
+    #[serde(default)]
+    keeper: Option<u64>,
+}
+
+/// The claims that a vault and its clones hold right now. The process that made a claim may live
+/// on long after it gave the claim up, and the store may have been away when it wanted to say so.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    keeper: u64,
+    held: Arc<Mutex<BTreeSet<Path>>>,
+    /// Read while a claim is being given up in the background, written while sweeping, so that a
+    /// claim is not given up again after it was swept.
+    giving_up: Arc<RwLock<()>>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            keeper: rand::random(),
+            held: Arc::default(),
+            giving_up: Arc::default(),
+        }
+    }
+}
+
+impl Live {
+    fn held(&self) -> MutexGuard<'_, BTreeSet<Path>> {
+        self.held
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 /// A claim of the running process. Dropped without [`Reservation::release`], which happens when
@@ -36,6 +71,7 @@ impl Reservation {
     pub(super) async fn release(mut self) -> Result<(), Error> {
         self.vault.delete(&self.path).await?;
         self.claim = None;
+        self.vault.live.held().remove(&self.path);
         Ok(())
     }
 }
@@ -45,13 +81,17 @@ impl Drop for Reservation {
         let Some(mut claim) = self.claim.take() else {
             return;
         };
+        self.vault.live.held().remove(&self.path);
         claim.owner = None;
         let (vault, path) = (self.vault.clone(), self.path.clone());
-        if let (Ok(runtime), Ok(bytes)) = (
+        let giving_up = Arc::clone(&vault.live.giving_up);
+        if let (Ok(runtime), Ok(bytes), Ok(turn)) = (
             tokio::runtime::Handle::try_current(),
             serde_json::to_vec(&claim),
+            giving_up.try_read_owned(),
         ) {
             runtime.spawn(async move {
+                let _turn = turn;
                 // At worst the claim is swept when it is old.
                 if let Err(error) = vault.put(&path, bytes, PutMode::Overwrite).await {
                     tracing::debug!(%error, "could not give up a reservation");
@@ -67,7 +107,24 @@ impl Vault {
         id: &BackupId,
         source: &dyn Source,
     ) -> Result<Reservation, Error> {
-        self.claim(self.path(id, RESERVED), source, None).await
+        self.claim(self.path(id, RESERVED), source.name(), None)
+            .await
+    }
+
+    /// Claims a published backup in order to delete it, so that a deletion that is cut off is
+    /// finished by the next sweep.
+    pub(super) async fn reserve_published(
+        &self,
+        id: &BackupId,
+        source: &str,
+        after: Duration,
+    ) -> Result<Reservation, Error> {
+        let path = self.path(id, RESERVED);
+        // What its maker could not remove any more.
+        if self.abandoned(&path, after).await.is_some() {
+            self.delete(&path).await?;
+        }
+        self.claim(path, source, None).await
     }
 
     pub(super) async fn reserve_scratch(
@@ -76,25 +133,32 @@ impl Vault {
         source: &dyn Source,
     ) -> Result<Reservation, Error> {
         let path = self.root().join(SCRATCH).join(database);
-        self.claim(path, source, Some(database.to_owned())).await
+        self.claim(path, source.name(), Some(database.to_owned()))
+            .await
     }
 
     async fn claim(
         &self,
         path: Path,
-        source: &dyn Source,
+        source: &str,
         scratch: Option<String>,
     ) -> Result<Reservation, Error> {
         let claim = Claim {
             owner: Some(Owner::current()),
-            source: source.name().to_owned(),
+            source: source.to_owned(),
             at: self.clock.now(),
             scratch,
+            keeper: Some(self.live.keeper),
         };
         let bytes = serde_json::to_vec(&claim).map_err(|source| {
             Error::new("write", "a reservation", ErrorKind::InvalidInput, "").with_source(source)
         })?;
-        self.put(&path, bytes, PutMode::Create).await?;
+        self.live.held().insert(path.clone());
+        if let Err(error) = self.put(&path, bytes, PutMode::Create).await {
+            // It may be there all the same; then the next sweep finds that nobody holds it.
+            self.live.held().remove(&path);
+            return Err(error);
+        }
         Ok(Reservation {
             vault: self.clone(),
             path,
@@ -105,6 +169,7 @@ impl Vault {
     /// Removes what killed runs left: unpublished backups, and scratch databases of this source.
     /// Trouble with one does not keep another from being removed.
     pub(super) async fn sweep(&self, source: &dyn Source, after: Duration) -> Result<(), Error> {
+        let _turn = self.live.giving_up.write().await;
         for id in self.ids().await? {
             let path = self.path(&id, RESERVED);
             let Some(claim) = self.abandoned(&path, after).await else {
@@ -112,7 +177,10 @@ impl Vault {
             };
             let published = self.exists(&self.path(&id, MANIFEST)).await?;
             let swept = if published {
-                self.delete(&path).await
+                match self.end_uploads(&id).await {
+                    Ok(()) => self.delete(&path).await,
+                    Err(error) => Err(error),
+                }
             } else {
                 self.remove(&id).await
             };
@@ -142,7 +210,8 @@ impl Vault {
     async fn abandoned(&self, path: &Path, after: Duration) -> Option<Claim> {
         let bytes = self.get(path).await.ok()?;
         let claim: Claim = serde_json::from_slice(&bytes).ok()?;
-        let gone = claim.owner.as_ref().is_none_or(Owner::is_gone);
+        let gone = claim.owner.as_ref().is_none_or(Owner::is_gone)
+            || (claim.keeper == Some(self.live.keeper) && !self.live.held().contains(path));
         let age = self.clock.now().duration_since(claim.at);
         let old = age.unsigned_abs() > after && age.is_positive();
         (gone || old).then_some(claim)

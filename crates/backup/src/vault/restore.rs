@@ -23,13 +23,13 @@ pub struct Restored {
 impl Vault {
     /// Restores a backup into a new database beside the live one, and compares its content.
     ///
-    /// Called again after a crash it starts over, or returns at once when the database carries
-    /// the [mark](Vault::verified_mark) of an earlier call that compared it, whether it takes
-    /// connections or a switch has closed it. The live database is not touched, and need not take
+    /// Called again after a crash it starts over, or compares again when the database carries the
+    /// [mark](Vault::verified_mark) of an earlier call; one that a switch has closed by then is as
+    /// it was. The live database is not touched, and need not take
     /// connections either; switching is another step, and the source's.
     ///
     /// # Errors
-    /// `NotFound`, `Corrupt`, `Mismatch`, `AlreadyExists` when a database of that name holds
+    /// `NotFound`, `Corrupt`, `Mismatch`, `KeyMissing`, `AlreadyExists` when a database of that name holds
     /// something else, and those of the source and the store. What this call made is dropped
     /// then, and nothing else.
     pub async fn restore(
@@ -39,12 +39,14 @@ impl Vault {
         into: &str,
         progress: &dyn Progress,
     ) -> Result<Restored, Error> {
-        let manifest = self.manifest(id).await?;
+        let manifest = self.unsealed(self.manifest(id).await?).await?;
         let before = source.find(into).await?;
         if before
             .as_ref()
             .is_some_and(|f| f.serves(&Self::verified_mark(id)))
         {
+            self.still_the_same(source, &manifest, into, progress)
+                .await?;
             return Ok(Restored {
                 manifest,
                 database: into.to_owned(),
@@ -56,7 +58,7 @@ impl Vault {
             Destination::new(into, format!("ripcord: unverified restore of backup {id}"));
         progress.stage(id, Stage::Restoring);
         let report = match self
-            .restore_whole(source, id, &manifest.archive, &unverified, progress)
+            .restore_whole(source, &self.kept(&manifest), &unverified, progress)
             .await
         {
             Ok(report) => Some(report),
@@ -69,7 +71,7 @@ impl Vault {
         progress.stage(id, Stage::Comparing);
         let found = source.fingerprint_of(into).await?;
         let notes = manifest.fingerprint.notes(&found);
-        match compare(id, &manifest.fingerprint, &found, Level::Content) {
+        match compare(id, &manifest.expected(), &found, Level::Content) {
             Ok(()) => {}
             Err(_) if report.is_none() => {
                 return Err(Error::new(
@@ -90,6 +92,33 @@ impl Vault {
             database: into.to_owned(),
             report,
             notes,
+        })
+    }
+
+    /// A database that was compared once may have been worked with since.
+    async fn still_the_same(
+        &self,
+        source: &dyn Source,
+        manifest: &Manifest,
+        into: &str,
+        progress: &dyn Progress,
+    ) -> Result<(), Error> {
+        progress.stage(&manifest.id, Stage::Comparing);
+        let found = match source.fingerprint_of(into).await {
+            Ok(found) => found,
+            // A switch that was cut off has closed it: nobody has worked with it.
+            Err(error) if error.kind() == ErrorKind::NotAccepting => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        compare(&manifest.id, &manifest.expected(), &found, Level::Content).map_err(|changed| {
+            Error::new(
+                "restore",
+                format!("backup {}", manifest.id),
+                ErrorKind::AlreadyExists,
+                format!("there is a database {into} that was restored from it and changed since"),
+            )
+            .with_help("drop it, or restore under another name")
+            .with_source(changed)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::keep::{ARCHIVE, MANIFEST};
+use super::keep::MANIFEST;
 use crate::fingerprint::hex;
 use crate::manifest::Manifest;
 
@@ -12,9 +12,10 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 /// The file's only valid content for this manifest, whose bytes are `bytes`.
 pub(super) fn render(manifest: &Manifest, bytes: &[u8]) -> String {
-    format!(
-        "{}  {ARCHIVE}\n{}  {MANIFEST}\n",
-        manifest.archive.sha256,
-        sha256(bytes)
-    )
+    let mut lines = format!("{}  {}\n", manifest.archive.sha256, manifest.archive.file);
+    for file in &manifest.companions {
+        lines.push_str(&format!("{}  {}\n", file.sha256, file.file));
+    }
+    lines.push_str(&format!("{}  {MANIFEST}\n", sha256(bytes)));
+    lines
 }

@@ -9,7 +9,7 @@ use proptest::test_runner::TestCaseError;
 use ripcord_backup::test_util::MemorySource;
 use ripcord_backup::{BackupId, CreateOptions, ErrorKind, Level, Vault};
 
-const FILES: [&str; 3] = ["archive.pgdump.zst", "manifest.json", "SHA256SUMS"];
+const FILES: [&str; 3] = ["archive.bin.zst", "manifest.json", "SHA256SUMS"];
 
 struct Made {
     store: Arc<InMemory>,

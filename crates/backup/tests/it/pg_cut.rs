@@ -480,7 +480,7 @@ async fn a_killed_process_is_finished() {
     ]
     .join("\n");
     let start = || {
-        Command::new(std::env::current_exe().unwrap())
+        Command::new("/proc/self/exe")
             .args(["--exact", "pg_cut::child", "--ignored"])
             .env(CHILD, &said)
             .stdout(Stdio::null())

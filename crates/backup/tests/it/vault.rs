@@ -59,7 +59,7 @@ async fn a_backup_is_three_files_and_its_proof() {
         files(&*store).await,
         [
             format!("shop/{id}/SHA256SUMS"),
-            format!("shop/{id}/archive.pgdump.zst"),
+            format!("shop/{id}/archive.bin.zst"),
             format!("shop/{id}/manifest.json"),
         ]
     );
@@ -108,7 +108,7 @@ async fn standard_tools_read_what_is_written() {
         |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&root), 0o700);
     assert_eq!(mode(&folder), 0o700);
-    for file in ["SHA256SUMS", "archive.pgdump.zst", "manifest.json"] {
+    for file in ["SHA256SUMS", "archive.bin.zst", "manifest.json"] {
         assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
     }
 }
@@ -274,7 +274,7 @@ async fn garbage_is_told_from_work_in_progress() {
         claim(here, 1, "2026-11-20T11:00:00Z", "null"),
     )
     .await;
-    put(&format!("{}/archive.pgdump.zst", ids[0]), "x".into()).await;
+    put(&format!("{}/archive.bin.zst", ids[0]), "x".into()).await;
     put(
         &format!("{}/RESERVED", ids[1]),
         claim("elsewhere", 1, "2026-11-20T11:00:00Z", "null"),
@@ -408,7 +408,7 @@ async fn the_gate_gives_six_answers() {
         .unwrap();
     assert!(vault.gate(&wanted).await.allows());
 
-    let archive = format!("shop/{}/archive.pgdump.zst", good.id);
+    let archive = format!("shop/{}/archive.bin.zst", good.id);
     store.put(&archive.into(), "short".into()).await.unwrap();
     assert!(matches!(
         vault.gate(&wanted).await,
@@ -437,12 +437,12 @@ async fn a_manifest_from_the_future_is_refused_clearly() {
         .unwrap();
     let path = format!("{}/manifest.json", manifest.id);
     store
-        .put(&path.as_str().into(), r#"{"schema":2,"news":true}"#.into())
+        .put(&path.as_str().into(), r#"{"schema":3,"news":true}"#.into())
         .await
         .unwrap();
     let error = vault.manifest(&manifest.id).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NewerSchema);
-    assert!(error.to_string().contains("version 2"), "{error}");
+    assert!(error.to_string().contains("version 3"), "{error}");
     assert!(matches!(
         vault.list().await.unwrap()[0].state,
         State::Broken { .. }

@@ -4,7 +4,7 @@ use super::flight::{Flight, Halt, Writing, halt_of};
 use super::{Answer, Engine, Request, Survey};
 use crate::database::BackupPurpose;
 use crate::journal::{Act, Ending, Event, Kind, Story};
-use crate::plan::{Reason, Strategy};
+use crate::plan::{Class, Reason, Strategy};
 use crate::verifier::{Phase, Verdict};
 use crate::{Error, ErrorKind, Release};
 
@@ -165,7 +165,18 @@ async fn before_arming(
                 let run = flight.run();
                 let prior = serde_json::to_value(&survey.schema).unwrap_or_default();
                 let work = database.back_up(BackupPurpose::BeforeMigrating, &run);
-                flight.act(Act::Backup, prior, Required, work).await
+                let made = flight.act(Act::Backup, prior, Required, work).await?;
+                if survey.decision.plan.class == Class::Restore && !made.readable {
+                    return Err(Halt::Because {
+                        code: "backup_unreadable".to_owned(),
+                        reasons: vec![format!(
+                            "the only way back is restoring backup {}, and this machine has not shown that it can decrypt it",
+                            made.id
+                        )],
+                        ending: Ending::Blocked,
+                    });
+                }
+                Ok(made)
             })
             .await?;
     }

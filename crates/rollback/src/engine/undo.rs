@@ -55,7 +55,9 @@ impl Back {
             schema: story.schema_before.clone(),
             backup: plan
                 .filter(|p| p.restore_allowed)
-                .and_then(|_| story.backup.as_ref().map(|b| b.id.clone())),
+                .and(story.backup.as_ref())
+                .filter(|b| b.readable)
+                .map(|b| b.id.clone()),
             stop_writers: activated || quiesced || story.kind == Kind::Rollback,
             activate: activated || quiesced || story.kind == Kind::Rollback,
         }

@@ -35,6 +35,8 @@ pub struct State {
     pub gone: bool,
     /// The applied versions as the newest backup holds them.
     pub backed_up: Vec<String>,
+    /// Whether backups are encrypted to a key that is not here.
+    pub sealed: bool,
 }
 
 impl FakeDatabase {
@@ -148,6 +150,7 @@ impl Database for FakeDatabase {
             id: "backup-1".into(),
             level: "content".into(),
             restore_seconds: None,
+            readable: !state.sealed,
         })
     }
 
@@ -157,6 +160,7 @@ impl Database for FakeDatabase {
                 id: "backup-1".into(),
                 level: "content".into(),
                 restore_seconds: None,
+                readable: true,
             });
         }
         Err(Reason::new("backup_none", "there is no backup"))

@@ -1,5 +1,6 @@
 //! Running `pg_dump` and `pg_restore`.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -13,15 +14,33 @@ use crate::{Error, ErrorKind};
 /// How much of a child's standard error is kept; the end says why it failed.
 const KEPT: usize = 64 * 1024;
 
+/// What Linux lets everybody ask for.
+const PIPE: usize = 1024 * 1024;
+
 impl PostgresSource {
     /// A child that finds its database by environment. It is killed when its handle is dropped.
     pub(super) fn command(&self, tool: &Path, database: &Conninfo) -> Command {
-        let mut command = Command::new(tool);
+        let mut env = database.libpq_env();
+        let mut command = match &self.options.container {
+            None => Command::new(tool),
+            Some(container) => {
+                let mut command = Command::new(&container.runtime);
+                command.args(["exec", "-i"]);
+                env.push(("LC_ALL", "C".to_owned()));
+                let tags = self.options.env.iter().map(|(name, _)| name.as_str());
+                // By name only: the values are in its own environment, and not in argv.
+                for name in env.iter().map(|(name, _)| *name).chain(tags) {
+                    command.args(["-e", name]);
+                }
+                command.arg(&container.name).arg(tool);
+                command
+            }
+        };
         for name in LIBPQ_VARS {
             command.env_remove(name);
         }
         command
-            .envs(database.libpq_env())
+            .envs(env)
             .envs(self.options.env.iter().map(|(name, value)| (name, value)))
             // Messages are read by us.
             .env("LC_ALL", "C")
@@ -85,14 +104,36 @@ where
     R: AsyncRead + Unpin + ?Sized,
     W: AsyncWrite + Unpin + ?Sized,
 {
-    let mut buffer = vec![0; 128 * 1024];
+    copy_watched(from, to, |_| {}).await
+}
+
+/// The same, showing each piece to `watch` first.
+pub(super) async fn copy_watched<R, W>(
+    from: &mut R,
+    to: &mut W,
+    mut watch: impl FnMut(&[u8]),
+) -> Result<(), CopyError>
+where
+    R: AsyncRead + Unpin + ?Sized,
+    W: AsyncWrite + Unpin + ?Sized,
+{
+    let mut buffer = vec![0; 256 * 1024];
     loop {
         let count = from.read(&mut buffer).await.map_err(CopyError::Reading)?;
         if count == 0 {
             return Ok(());
         }
+        watch(&buffer[..count]);
         to.write_all(&buffer[..count])
             .await
             .map_err(CopyError::Writing)?;
+    }
+}
+
+/// A pipe that holds more lets both ends work without waking each other for every few pages.
+pub(super) fn widen(pipe: impl AsFd) {
+    // An unprivileged user may be at their limit; then it stays as it is.
+    if let Err(error) = rustix::pipe::fcntl_setpipe_size(pipe, PIPE) {
+        tracing::debug!(%error, "could not widen a pipe");
     }
 }

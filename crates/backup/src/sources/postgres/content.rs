@@ -1,29 +1,21 @@
-//! Rows: counted and hashed, in any order.
+//! Rows: where they are, and reading them from the server.
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use super::session::refused;
+use super::rows::{RowSum, Rows};
+use super::session::{ident, literal, refused};
 use super::source::PostgresSource;
-use crate::{Error, SequenceState, TableContent};
-
-/// Tables per statement: fewer round trips, and an error still names few.
-const AT_ONCE: usize = 50;
+use crate::{Error, ErrorKind, TableContent};
 
 const TABLES: &str = include_str!("sql/tables.sql");
-const SEQUENCES: &str = include_str!("sql/sequences.sql");
-const FEEDS: &str = include_str!("sql/feeds.sql");
 
-/// `OFFSET 0` keeps the row from being written out once per hash.
-fn content_sql(index: usize, table: &str, columns: &str) -> String {
-    format!(
-        "SELECT {index}::int4, count(*), \
-         coalesce(sum(hashtextextended(r, 0)::numeric), 0)::text || ':' || \
-         coalesce(sum(hashtextextended(r, 7)::numeric), 0)::text \
-         FROM (SELECT ROW({columns})::text COLLATE \"C\" AS r FROM ONLY {table} OFFSET 0) AS s"
-    )
-}
+/// Pages that one statement reads of a large table, so that several can share it: 128 MiB.
+const PAGES: i64 = 16 * 1024;
 
 const LARGE_OBJECTS: &str = "
 SELECT count(*),
@@ -32,42 +24,145 @@ SELECT count(*),
 FROM (SELECT ROW(oid, pg_get_userbyid(lomowner), md5(lo_get(oid)))::text COLLATE \"C\" AS r
       FROM pg_largeobject_metadata OFFSET 0) AS s";
 
+/// A table that holds rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    /// As it is written in statements and fingerprints.
+    pub(super) name: String,
+    pub(super) schema: String,
+    pub(super) relation: String,
+    /// In physical order, without generated ones, whose values follow from the others.
+    pub(super) columns: Vec<String>,
+    pages: i64,
+}
+
+impl Table {
+    /// Statements that read all rows between them.
+    fn statements(&self, server: i32) -> Vec<String> {
+        let columns: Vec<String> = self.columns.iter().map(|name| ident(name)).collect();
+        let columns = columns.join(", ");
+        let name = &self.name;
+        // Only from 14 on is a range of rows found without reading the others.
+        if self.pages <= PAGES || columns.is_empty() || server < 140_000 {
+            let list = match columns.is_empty() {
+                true => String::new(),
+                false => format!(" ({columns})"),
+            };
+            return vec![format!("COPY {name}{list} TO STDOUT")];
+        }
+        let cuts: Vec<i64> = (0..)
+            .map(|n| n * PAGES)
+            .take_while(|from| *from < self.pages)
+            .collect();
+        cuts.iter()
+            .enumerate()
+            .map(|(n, from)| {
+                let until = match cuts.get(n + 1) {
+                    Some(until) => format!(" AND ctid < '({until},0)'"),
+                    // The table may have grown since it was measured.
+                    None => String::new(),
+                };
+                format!(
+                    "COPY (SELECT {columns} FROM ONLY {name} WHERE ctid >= '({from},0)'{until}) TO STDOUT"
+                )
+            })
+            .collect()
+    }
+}
+
 impl PostgresSource {
-    pub(super) async fn tables(
-        &self,
-        client: &Client,
-    ) -> Result<BTreeMap<String, TableContent>, Error> {
+    /// In the transaction that `client` has open.
+    pub(super) async fn list_tables(&self, client: &Client) -> Result<Vec<Table>, Error> {
         let rows = client
             .query(TABLES, &[&self.options.ignored_schemas])
             .await
             .map_err(|source| refused("list the tables of", "the database", source))?;
-        let listed: Vec<(String, String)> =
-            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let mut tables = BTreeMap::new();
-        for chunk in listed.chunks(AT_ONCE) {
-            let parts: Vec<String> = chunk
-                .iter()
-                .enumerate()
-                .map(|(index, (table, columns))| content_sql(index, table, columns))
-                .collect();
-            let rows = client
-                .query(&parts.join(" UNION ALL "), &[])
-                .await
-                .map_err(|source| refused("read the rows of", subject(chunk), source))?;
-            for row in rows {
-                let index = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
-                let Some((table, _)) = chunk.get(index) else {
-                    continue;
-                };
-                let rows = u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
-                let content = TableContent {
-                    rows,
-                    hash: row.get(2),
-                };
-                tables.insert(table.clone(), content);
+        Ok(rows
+            .iter()
+            .map(|row| Table {
+                name: row.get(0),
+                schema: row.get(1),
+                relation: row.get(2),
+                columns: row.get(3),
+                pages: row.get(4),
+            })
+            .collect())
+    }
+
+    /// Reads the rows of these tables on several sessions, all in one snapshot.
+    pub(super) async fn read_rows(
+        &self,
+        database: &str,
+        snapshot: &str,
+        server: i32,
+        tables: &[Table],
+    ) -> Result<BTreeMap<String, TableContent>, Error> {
+        // The largest first, so that none is left alone at the end.
+        let mut order: Vec<usize> = (0..tables.len()).collect();
+        order.sort_by_key(|index| tables[*index].pages);
+        let work: Vec<(usize, String)> = order
+            .into_iter()
+            .flat_map(|index| {
+                let statements = tables[index].statements(server);
+                statements.into_iter().map(move |sql| (index, sql))
+            })
+            .collect();
+        let sessions = self.options.jobs.get().min(work.len());
+        let work = Mutex::new(work);
+        let mut readers: FuturesUnordered<_> = (0..sessions)
+            .map(|_| self.read_some(database, snapshot, tables, &work))
+            .collect();
+        let mut sums: Vec<RowSum> = vec![RowSum::default(); tables.len()];
+        while let Some(read) = readers.next().await {
+            for (index, sum) in read? {
+                sums[index] = sums[index].and(sum);
             }
         }
-        Ok(tables)
+        Ok(tables
+            .iter()
+            .zip(sums)
+            .map(|(table, sum)| (table.name.clone(), sum.content()))
+            .collect())
+    }
+
+    async fn read_some(
+        &self,
+        database: &str,
+        snapshot: &str,
+        tables: &[Table],
+        work: &Mutex<Vec<(usize, String)>>,
+    ) -> Result<Vec<(usize, RowSum)>, Error> {
+        let client = self.session(database).await?;
+        client
+            .batch_execute(&format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+                literal(snapshot)
+            ))
+            .await
+            .map_err(|source| refused("share a snapshot of", database, source))?;
+        let mut read = Vec::new();
+        loop {
+            let Some((index, sql)) = work.lock().await.pop() else {
+                return Ok(read);
+            };
+            let table = &tables[index];
+            let failed = |source| refused("read the rows of", &table.name, source);
+            let copy = client.copy_out(&sql).await.map_err(failed)?;
+            let mut copy = std::pin::pin!(copy);
+            let mut rows = Rows::new(&table.columns);
+            while let Some(piece) = copy.next().await {
+                rows.feed(&piece.map_err(failed)?);
+            }
+            let Some(sum) = rows.end() else {
+                return Err(Error::new(
+                    "read the rows of",
+                    &table.name,
+                    ErrorKind::Server,
+                    "they do not have the columns that the catalogue shows",
+                ));
+            };
+            read.push((index, sum));
+        }
     }
 
     pub(super) async fn large_objects(
@@ -83,81 +178,5 @@ impl PostgresSource {
             rows,
             hash: row.get(1),
         }))
-    }
-
-    pub(super) async fn sequences(
-        &self,
-        client: &Client,
-    ) -> Result<BTreeMap<String, SequenceState>, Error> {
-        let rows = client
-            .query(SEQUENCES, &[&self.options.ignored_schemas])
-            .await
-            .map_err(|source| refused("read the sequences of", "the database", source))?;
-        Ok(rows
-            .iter()
-            .map(|row| {
-                let state = SequenceState {
-                    last: row.get(1),
-                    increment: row.get(2),
-                    needed: None,
-                };
-                (row.get(0), state)
-            })
-            .collect())
-    }
-
-    /// The furthest value in the columns that each sequence feeds.
-    pub(super) async fn add_needed(
-        &self,
-        client: &Client,
-        sequences: &mut BTreeMap<String, SequenceState>,
-    ) -> Result<(), Error> {
-        let failed = |source| refused("read the sequences of", "the database", source);
-        let feeds = client
-            .query(FEEDS, &[&self.options.ignored_schemas])
-            .await
-            .map_err(failed)?;
-        for chunk in feeds.chunks(AT_ONCE) {
-            let parts: Vec<String> = chunk
-                .iter()
-                .enumerate()
-                .map(|(index, row)| {
-                    let (table, column): (&str, &str) = (row.get(1), row.get(2));
-                    let furthest = if row.get::<_, i64>(3) < 0 {
-                        "min"
-                    } else {
-                        "max"
-                    };
-                    format!("SELECT {index}::int4, {furthest}({column})::int8 FROM {table}")
-                })
-                .collect();
-            let rows = client
-                .query(&parts.join(" UNION ALL "), &[])
-                .await
-                .map_err(failed)?;
-            for row in rows {
-                let index = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
-                let (Some(feed), Some(value)) = (chunk.get(index), row.get::<_, Option<i64>>(1))
-                else {
-                    continue;
-                };
-                if let Some(state) = sequences.get_mut(feed.get::<_, &str>(0)) {
-                    state.needed = Some(match state.needed {
-                        Some(known) if state.increment < 0 => known.min(value),
-                        Some(known) => known.max(value),
-                        None => value,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn subject(chunk: &[(String, String)]) -> String {
-    match chunk {
-        [(only, _)] => only.clone(),
-        [(first, _), .., (last, _)] => format!("the tables from {first} to {last}"),
-        [] => String::new(),
     }
 }

@@ -64,6 +64,15 @@ impl PostgresSource {
         })
     }
 
+    /// How large the database is on the server's disk, in bytes.
+    pub(super) async fn database_size(&self, client: &Client) -> Result<u64, Error> {
+        let row = client
+            .query_one("SELECT pg_database_size(current_database())", &[])
+            .await
+            .map_err(|source| refused("measure", self.conninfo.database(), source))?;
+        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    }
+
     pub(super) async fn moment(&self, client: &Client) -> Result<Moment, Error> {
         let row = client
             .query_one(MOMENT, &[])

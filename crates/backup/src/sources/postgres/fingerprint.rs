@@ -32,10 +32,14 @@ impl PostgresSource {
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
             .map_err(failed)?;
+        let snapshot = self.export_snapshot(&client).await?;
         let sequences = self.sequences(&client).await?;
-        let fingerprint = self
-            .read_fingerprint(&client, facts.version_num, sequences)
-            .await?;
+        let tables = self.list_tables(&client).await?;
+        let (mut fingerprint, rows) = tokio::try_join!(
+            self.read_definitions(&client, facts.version_num, sequences),
+            self.read_rows(database, &snapshot, facts.version_num, &tables),
+        )?;
+        fingerprint.tables = rows;
         client.batch_execute("COMMIT").await.map_err(failed)?;
         Ok(fingerprint)
     }
@@ -55,8 +59,17 @@ impl PostgresSource {
         })
     }
 
-    /// In the transaction that `client` has open.
-    pub(super) async fn read_fingerprint(
+    /// A name under which other sessions see what the transaction of `client` sees.
+    pub(super) async fn export_snapshot(&self, client: &Client) -> Result<String, Error> {
+        let row = client
+            .query_one("SELECT pg_catalog.pg_export_snapshot()", &[])
+            .await
+            .map_err(|source| refused("export a snapshot of", self.conninfo.database(), source))?;
+        Ok(row.get(0))
+    }
+
+    /// All but the rows of tables, in the transaction that `client` has open.
+    pub(super) async fn read_definitions(
         &self,
         client: &Client,
         version_num: i32,
@@ -65,7 +78,7 @@ impl PostgresSource {
         self.add_needed(client, &mut sequences).await?;
         Ok(Fingerprint {
             schema: self.schema(client, version_num).await?,
-            tables: self.tables(client).await?,
+            tables: BTreeMap::new(),
             sequences,
             large_objects: self.large_objects(client).await?,
             extensions: self.extensions(client).await?,

@@ -1,15 +1,22 @@
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use ripcord_conninfo::Conninfo;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
 use tokio::process::{ChildStderr, ChildStdin};
 
-use super::child::{CopyError, copy, tail};
+use super::child::{CopyError, copy, tail, widen};
+use super::directory::{Part, Workspace, is_directory, unpack};
+use super::plain;
 use super::scratch::Room;
 use super::session::{ident, literal, refused};
 use super::source::PostgresSource;
+use super::staging;
 use super::toc::Complaints;
-use crate::{Destination, Error, ErrorKind, RestoreReport};
+use crate::{Destination, Error, ErrorKind, RestoreReport, Stay};
 
 /// How the new database has to be made so that text sorts and reads as in the old one.
 const LIKE: &str = "
@@ -26,12 +33,23 @@ impl PostgresSource {
         &self,
         archive: &mut (dyn AsyncRead + Send + Unpin),
     ) -> Result<u64, Error> {
+        let unreadable = |source| Error::reading_archive(self.conninfo.database(), source);
+        let head = plain::head(archive).await.map_err(unreadable)?;
+        let archive = &mut std::io::Cursor::new(&head).chain(archive);
+        if plain::is_plain(&head) {
+            return plain::count(archive).await;
+        }
         let tools = self.tools(self.server_major().await?).await?;
         let mut command = self.command(&tools.restore, &self.conninfo);
-        command
-            .arg("--list")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        command.arg("--list").stdout(Stdio::piped());
+        let workspace = match is_directory(&head) {
+            true => Some(self.unpacked(archive, Part::Contents).await?),
+            false => None,
+        };
+        match &workspace {
+            Some(workspace) => command.arg(workspace.folder()),
+            None => command.stdin(Stdio::piped()),
+        };
         let mut child = self.spawn(command)?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (fed, entries, said) = tokio::join!(
@@ -81,36 +99,172 @@ impl PostgresSource {
             .with_database(&into.database)
             // A crash during a restore makes it start over anyway.
             .with_setting("synchronous_commit", "off")
+            // Indexes are built by several sessions at once, and by nobody else meanwhile.
+            .with_setting("maintenance_work_mem", "256MB")
             .with_setting("default_transaction_read_only", "off");
-        let mut command = self.command(&tools.restore, &target);
+        let run = Run {
+            tool: &tools.restore,
+            target: &target,
+            into,
+        };
+        let unreadable = |source| Error::reading_archive(&into.database, source);
+        let head = plain::head(archive).await.map_err(unreadable)?;
+        let archive = &mut std::io::Cursor::new(&head).chain(archive);
+        let complaints = match &self.options.staging {
+            _ if plain::is_plain(&head) => {
+                self.restore_plain(archive, &tools, &target).await?;
+                Vec::new()
+            }
+            _ if is_directory(&head) && self.options.container.is_some() => {
+                let detail =
+                    "it is in the directory format, which cannot be read inside of a container";
+                return Err(run.failed(ErrorKind::InvalidInput, detail));
+            }
+            _ if is_directory(&head) => self.restore_directory(archive, &run).await?,
+            // Our files are not to be seen from inside of a container.
+            _ if self.options.container.is_some() => {
+                self.pg_restore(&run, &[], Some(archive)).await?
+            }
+            Some(folder) => self.restore_staged(archive, folder, &run).await?,
+            None => self.restore_streamed(archive, &run).await?,
+        };
+        if into.stay == Stay::Long {
+            self.analyze(&into.database).await?;
+        }
+        Ok(RestoreReport::new(begun.elapsed(), complaints))
+    }
+
+    /// Rows as they come, on one session; then indexes and constraints on several, for which the
+    /// table of contents is enough.
+    async fn restore_streamed(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+        run: &Run<'_>,
+    ) -> Result<Vec<String>, Error> {
+        let contents = staging::contents(archive)
+            .await
+            .map_err(|source| Error::reading_archive(&run.into.database, source))?;
+        let mut whole = std::io::Cursor::new(&contents.head).chain(archive);
+        let Some(length) = contents.length else {
+            return self.pg_restore(run, &[], Some(&mut whole)).await;
+        };
+        let sections = ["--section=pre-data", "--section=data"];
+        let mut complaints = self.pg_restore(run, &sections, Some(&mut whole)).await?;
+        let file = staging::in_memory(&contents.head[..length])
+            .map_err(|source| run.failed(ErrorKind::Server, &source.to_string()))?;
+        let jobs = format!("--jobs={}", self.options.jobs);
+        let arguments = ["--section=post-data", &jobs, &staging::path_of(&file)];
+        complaints.extend(self.pg_restore(run, &arguments, None).await?);
+        Ok(complaints)
+    }
+
+    async fn restore_staged(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+        folder: &Path,
+        run: &Run<'_>,
+    ) -> Result<Vec<String>, Error> {
+        let file = staging::on_disk(archive, folder)
+            .await
+            .map_err(|source| match source {
+                CopyError::Reading(source) => Error::reading_archive(&run.into.database, source),
+                CopyError::Writing(source) => {
+                    let kind = match source.kind() {
+                        std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
+                        _ => ErrorKind::Store,
+                    };
+                    let subject = format!("the archive in {}", folder.display());
+                    Error::new("stage", subject, kind, source.to_string()).with_source(source)
+                }
+            })?;
+        let jobs = format!("--jobs={}", self.options.jobs);
+        self.pg_restore(run, &[&jobs, &staging::path_of(&file)], None)
+            .await
+    }
+
+    async fn restore_directory(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+        run: &Run<'_>,
+    ) -> Result<Vec<String>, Error> {
+        let workspace = self.unpacked(archive, Part::Whole).await?;
+        let jobs = format!("--jobs={}", self.options.jobs);
+        let folder = workspace.folder().to_string_lossy().into_owned();
+        self.pg_restore(run, &["--format=directory", &jobs, &folder], None)
+            .await
+    }
+
+    async fn unpacked(
+        &self,
+        archive: &mut (dyn AsyncRead + Send + Unpin),
+        part: Part,
+    ) -> Result<Workspace, Error> {
+        let database = self.conninfo.database();
+        let failed = |source: std::io::Error| {
+            let kind = match source.kind() {
+                std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
+                _ => ErrorKind::Store,
+            };
+            Error::new("stage the archive of", database, kind, source.to_string())
+                .with_source(source)
+        };
+        let Some(staging) = &self.options.staging else {
+            let detail = "it is in the directory format, which needs a staging folder";
+            return Err(Error::new(
+                "read the archive of",
+                database,
+                ErrorKind::InvalidInput,
+                detail,
+            ));
+        };
+        let workspace = Workspace::make(staging).map_err(failed)?;
+        match unpack(archive, workspace.folder(), part).await {
+            Ok(()) => Ok(workspace),
+            Err(CopyError::Reading(source)) => Err(Error::reading_archive(database, source)),
+            Err(CopyError::Writing(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Returns the harmless complaints.
+    async fn pg_restore(
+        &self,
+        run: &Run<'_>,
+        arguments: &[&str],
+        archive: Option<&mut (dyn AsyncRead + Send + Unpin)>,
+    ) -> Result<Vec<String>, Error> {
+        let mut command = self.command(run.tool, run.target);
         command
-            .args(["--format=custom", "--no-password", "--dbname"])
+            .args(["--no-password", "--dbname"])
             // The name goes through argv, so it must not be taken for a connection string.
-            .arg(dbname_argument(&into.database))
-            .stdin(Stdio::piped());
+            .arg(dbname_argument(&run.into.database))
+            .args(arguments);
+        if archive.is_some() {
+            command.stdin(Stdio::piped());
+        }
         let mut child = self.spawn(command)?;
         let stdin = child.stdin.take();
-        let (fed, complaints) = tokio::join!(feed(archive, stdin), sort(child.stderr.take()));
-        let status = child.wait().await.map_err(|source| {
-            Error::new(
-                "run",
-                "pg_restore",
-                ErrorKind::ToolFailed,
-                source.to_string(),
-            )
-        })?;
-        fed.map_err(|source| Error::reading_archive(&into.database, source))?;
-        if !status.success() && !complaints.only_harmless() {
-            return Err(Error::new(
-                "restore into",
-                &into.database,
-                ErrorKind::ToolFailed,
-                self.redact(&complaints.reason()),
-            ));
+        if let Some(stdin) = &stdin {
+            widen(stdin);
         }
-        self.analyze(&into.database).await?;
-        let harmless = complaints.harmless;
-        Ok(RestoreReport::new(begun.elapsed(), harmless))
+        let (fed, complaints) = tokio::join!(
+            async {
+                match archive {
+                    Some(archive) => feed(archive, stdin).await,
+                    None => Ok(()),
+                }
+            },
+            sort(child.stderr.take())
+        );
+        let status = child
+            .wait()
+            .await
+            .map_err(|source| run.failed(ErrorKind::ToolFailed, &source.to_string()))?;
+        fed.map_err(|source| Error::reading_archive(&run.into.database, source))?;
+        if !status.success() && !complaints.only_harmless() {
+            let reason = self.redact(&complaints.reason());
+            return Err(run.failed(ErrorKind::ToolFailed, &reason));
+        }
+        Ok(complaints.harmless)
     }
 
     /// Not asked in the live database, which a switch that was cut off may have closed.
@@ -125,7 +279,7 @@ impl PostgresSource {
         Ok(self.facts(&client).await?.major)
     }
 
-    async fn create_database(&self, into: &Destination) -> Result<(), Error> {
+    pub(super) async fn create_database(&self, into: &Destination) -> Result<(), Error> {
         let name = &into.database;
         if name.is_empty() || name.len() > 63 {
             return Err(Error::new(
@@ -202,6 +356,19 @@ impl PostgresSource {
             .batch_execute("ANALYZE")
             .await
             .map_err(|source| refused("analyze", database, source))
+    }
+}
+
+/// What all runs of `pg_restore` for one restore have in common.
+struct Run<'a> {
+    tool: &'a Path,
+    target: &'a Conninfo,
+    into: &'a Destination,
+}
+
+impl Run<'_> {
+    fn failed(&self, kind: ErrorKind, detail: &str) -> Error {
+        Error::new("restore into", &self.into.database, kind, detail)
     }
 }
 

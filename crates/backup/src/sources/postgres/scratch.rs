@@ -174,8 +174,38 @@ impl PostgresSource {
         Ok(row.get(0))
     }
 
+    /// A copy of a subscription keeps its database from being dropped. It never ran, and the slot
+    /// whose name it has belongs to the live one, so it lets go of the name first.
+    async fn drop_subscriptions(&self, client: &Client, database: &str) -> Result<(), Error> {
+        let failed = |source| refused("drop the subscriptions of", database, source);
+        let rows = client
+            .query(
+                "SELECT subname::text FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid \
+                 WHERE d.datname = $1",
+                &[&database],
+            )
+            .await
+            .map_err(failed)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let inside = self.session(database).await?;
+        for row in rows {
+            let name = ident(row.get(0));
+            for sql in [
+                format!("ALTER SUBSCRIPTION {name} DISABLE"),
+                format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"),
+                format!("DROP SUBSCRIPTION {name}"),
+            ] {
+                inside.batch_execute(&sql).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     async fn drop_forcibly(&self, client: &Client, database: &str) -> Result<(), Error> {
         let failed = |source| refused("drop the database", database, source);
+        self.drop_subscriptions(client, database).await?;
         let facts = self.facts(client).await?;
         let force = if facts.major >= 13 {
             " WITH (FORCE)"

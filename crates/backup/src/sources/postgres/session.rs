@@ -46,6 +46,7 @@ impl PostgresSource {
                 ConnectKind::DatabaseMissing => ErrorKind::NotFound,
                 ConnectKind::Authentication => ErrorKind::PermissionDenied,
                 ConnectKind::Unusable | ConnectKind::Missing => ErrorKind::InvalidInput,
+                ConnectKind::Server if is_closed(&source) => ErrorKind::NotAccepting,
                 ConnectKind::Server => ErrorKind::Server,
                 _ => ErrorKind::Unreachable,
             };
@@ -94,6 +95,14 @@ impl PostgresSource {
         }
         Ok(client)
     }
+}
+
+/// Whether it is `ALLOW_CONNECTIONS false` that keeps us out.
+fn is_closed(error: &ripcord_conninfo::Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
+        .and_then(tokio_postgres::Error::code)
+        .is_some_and(|code| *code == SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE)
 }
 
 /// One key for each name of a database; the number only keeps clear of others' keys.

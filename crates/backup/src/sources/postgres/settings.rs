@@ -31,18 +31,30 @@ SELECT CASE s.setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(s.setrole)::text END
 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c
 WHERE d.datname = $1";
 
+/// Who gets the settings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target<'a> {
+    /// A database.
+    Database(&'a str),
+    /// The one that a variable of psql names.
+    Variable(&'a str),
+}
+
 /// The statements that give `to` what `from` has, except the name; to be run where `from` still
 /// has its name and `to` has its own.
 pub(super) async fn carry_over(
     client: &Client,
     from: &str,
-    to: &str,
+    to: Target<'_>,
 ) -> Result<Vec<String>, Error> {
     let failed = |source| refused("read the settings of", from, source);
     let row = client.query_one(DATABASE, &[&from]).await.map_err(failed)?;
     let (owner, limit, comment): (String, i32, Option<String>) =
         (row.get(0), row.get(1), row.get(2));
-    let target = ident(to);
+    let target = match to {
+        Target::Database(name) => ident(name),
+        Target::Variable(name) => format!(":\"{name}\""),
+    };
     let mut statements = vec![
         format!("ALTER DATABASE {target} OWNER TO {}", ident(&owner)),
         format!("ALTER DATABASE {target} CONNECTION LIMIT {limit}"),

@@ -2,9 +2,9 @@ use async_trait::async_trait;
 use ripcord_conninfo::Conninfo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::options::PostgresOptions;
+use super::options::{Layout, PostgresOptions};
 use crate::{
-    Destination, Error, Fingerprint, Found, RestoreReport, Snapshot, Source, TableWrites,
+    Destination, Error, Fingerprint, Format, Found, RestoreReport, Snapshot, Source, TableWrites,
     WriteCounters,
 };
 
@@ -24,12 +24,28 @@ impl PostgresSource {
     #[must_use]
     pub fn new(conninfo: Conninfo, options: PostgresOptions) -> Self {
         let conninfo = conninfo.with_application_name(&options.application_name);
-        let label = conninfo.to_string();
+        let (conninfo, label) = match &options.container {
+            None => {
+                let label = conninfo.to_string();
+                (conninfo, label)
+            }
+            Some(container) => {
+                let relay = container.relay(&conninfo);
+                let label = format!("{conninfo} in {}", container.name);
+                (conninfo.with_proxy(relay), label)
+            }
+        };
         Self {
             conninfo,
             options,
             label,
         }
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        self.conninfo.database()
     }
 
     /// Rows written to each table since a snapshot: an estimate of what going back to it would
@@ -49,6 +65,18 @@ impl PostgresSource {
 impl Source for PostgresSource {
     fn name(&self) -> &str {
         &self.label
+    }
+
+    fn format(&self) -> Format {
+        match self.options.layout {
+            Layout::Stream => Format::PgCustom,
+            Layout::Directory => Format::PgDirectory,
+        }
+    }
+
+    async fn size(&self) -> Result<Option<u64>, Error> {
+        let client = self.session(self.conninfo.database()).await?;
+        self.database_size(&client).await.map(Some)
     }
 
     async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error> {

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::scratch::VERIFIED;
 use super::session::{ident, literal, refused};
-use super::settings::carry_over;
+use super::settings::{Target, carry_over};
 use super::source::PostgresSource;
 use crate::{BackupId, Error, ErrorKind, Vault};
 
@@ -279,7 +279,7 @@ impl PostgresSource {
     async fn rename(&self, client: &Client, switch: &Switch, kept: &str) -> Result<(), Error> {
         let live = self.conninfo.database();
         let mut statements = vec!["BEGIN".to_owned()];
-        statements.extend(carry_over(client, live, &switch.restored).await?);
+        statements.extend(carry_over(client, live, Target::Database(&switch.restored)).await?);
         statements.extend([
             format!("ALTER DATABASE {} RENAME TO {}", ident(live), ident(kept)),
             format!(

@@ -1,10 +1,9 @@
 //! Which `pg_dump` and `pg_restore` fit the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ripcord_conninfo::Conninfo;
-use tokio::process::Command;
 
 use super::source::PostgresSource;
 use crate::{Error, ErrorKind};
@@ -29,6 +28,11 @@ impl Tools {
         &self.dump
     }
 
+    /// Another program of the same version.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.dump.with_file_name(name)
+    }
+
     /// How a child of these tools connects: if it is killed, its session ends too, although it
     /// may be in the middle of a statement.
     pub(super) fn conninfo(&self, database: &Conninfo) -> Conninfo {
@@ -49,7 +53,12 @@ impl PostgresSource {
     /// The tools of the server's major version, or of the nearest later one: an older `pg_dump`
     /// refuses, and with it the safety net would be gone without a word.
     pub(super) async fn tools(&self, server_major: u32) -> Result<Tools, Error> {
-        let mut places: Vec<PathBuf> = self.options.tool_dirs.clone();
+        let inside = self.options.container.is_some();
+        let mut places: Vec<PathBuf> = match inside {
+            // Which is where the image's own tools are, in general.
+            true => vec![PathBuf::new()],
+            false => self.options.tool_dirs.clone(),
+        };
         for major in server_major..=NEWEST {
             places.extend(
                 BY_MAJOR
@@ -63,10 +72,10 @@ impl PostgresSource {
         let mut best: Option<(u32, Tools)> = None;
         for place in places {
             let dump = place.join("pg_dump");
-            if place.is_absolute() && !dump.exists() {
+            if !inside && place.is_absolute() && !dump.exists() {
                 continue;
             }
-            let Some(version) = version_of(&dump).await else {
+            let Some(version) = self.version_of(&dump).await else {
                 continue;
             };
             let Some(major) = major_of(&version) else {
@@ -88,7 +97,8 @@ impl PostgresSource {
                     },
                 ));
             }
-            if major == server_major {
+            // To look inside of a container takes a while each time.
+            if major == server_major || inside {
                 break;
             }
         }
@@ -112,22 +122,21 @@ impl PostgresSource {
             "install the client of version {server_major} (Debian: postgresql-client-{server_major}), or name its folder"
         )))
     }
-}
 
-async fn version_of(dump: &PathBuf) -> Option<String> {
-    let output = Command::new(dump)
-        .arg("--version")
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .ok()
-        .filter(|output| output.status.success())?;
-    // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = text.split(')').nth(1)?.split_whitespace().next()?;
-    Some(version.to_owned())
+    async fn version_of(&self, dump: &Path) -> Option<String> {
+        let output = self
+            .command(dump, &self.conninfo)
+            .arg("--version")
+            .stdout(Stdio::piped())
+            .output()
+            .await
+            .ok()
+            .filter(|output| output.status.success())?;
+        // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.split(')').nth(1)?.split_whitespace().next()?;
+        Some(version.to_owned())
+    }
 }
 
 /// "15.18", "19devel" and "19beta1" all begin with the major version.
