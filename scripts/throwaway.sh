@@ -74,9 +74,9 @@ as_server_user() {
     if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
-# start_postgres FOLDER: sets POSTGRES_URL (superuser, database postgres).
+# start_postgres FOLDER [OPTIONS]: sets POSTGRES_URL (superuser, database postgres).
 start_postgres() {
-    local folder=$1 bin port
+    local folder=$1 options=${2:-} bin port
     bin=$(postgres_bin)
     port=$(free_port)
     rm -rf "$folder"
@@ -94,7 +94,7 @@ start_postgres() {
     as_server_user "$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$folder/initdb.log"
     # Nothing here has to survive a power cut, so nothing waits for the disk.
     as_server_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w start -o \
-        "-p $port -h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200" >/dev/null
+        "-p $port -h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200 $options" >/dev/null
     THROWAWAY_PIDS+=("$(head -n 1 "$folder/data/postmaster.pid")")
     POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
 }
@@ -115,6 +115,9 @@ start_redis() {
         sleep 0.05
     done
 }
+
+# What tests of prepared transactions and replication need.
+POSTGRES_FOR_TESTS="-c max_prepared_transactions=8 -c wal_level=logical"
 
 # Nor does MariaDB, unless it is told whom to run as.
 as_mariadb_user() {

@@ -204,7 +204,72 @@ const CASES: &[Case] = &[
         },
         words: &["migration", "lint", "--release", "v2"],
     },
+    Case {
+        name: "a database without a name",
+        spoil: |s| {
+            s.add("[database]\nkind = \"postgres\"\nurl = \"postgres://shop@127.0.0.1:1\"\n")
+        },
+        words: &["backup", "create"],
+    },
+    Case {
+        name: "migrations of a MySQL database",
+        spoil: |s| {
+            s.add("[database]\nkind = \"mysql\"\nurl = \"mysql://shop@127.0.0.1:1/shop\"\n");
+            s.add("[migrations]\nlayout = \"sqlx\"\n[backup]\nstore = \"file://backups\"\n");
+        },
+        words: DEPLOY,
+    },
+    Case {
+        name: "a MySQL database without a name",
+        spoil: |s| {
+            s.put(&format!(
+                "{}[database]\nkind = \"mysql\"\nurl = \"mysql://shop@127.0.0.1:1/\"\n",
+                s.config()
+            ));
+        },
+        words: &["backup", "create"],
+    },
+    Case {
+        name: "a secret key to encrypt to",
+        spoil: |s| backup(s, "encrypt_to = [\"AGE-SECRET-KEY-1h4nd-t0-n0b0dy\"]\n"),
+        words: &["backup", "create"],
+    },
+    Case {
+        name: "a secret key in place of its file",
+        spoil: |s| backup(s, "identity_file = \"AGE-SECRET-KEY-1h4nd-t0-n0b0dy\"\n"),
+        words: &["backup", "create"],
+    },
+    Case {
+        name: "backups inside of the releases",
+        spoil: |s| {
+            symlink("releases", s.root().join("older")).unwrap();
+            let root = s.root();
+            let store = format!("[backup]\nstore = \"file://{}/older/b\"\n", root.display());
+            s.add(&store);
+        },
+        words: &["backup", "list"],
+    },
+    Case {
+        name: "a part that S3 does not take",
+        spoil: |s| s.add("[backup]\nstore = \"s3://bucket\"\n[backup.s3]\npart_size = \"4MiB\"\n"),
+        words: &["backup", "list"],
+    },
+    Case {
+        name: "a directory dump without room for it",
+        spoil: |s| backup(s, "layout = \"directory\"\n"),
+        words: &["backup", "create"],
+    },
+    Case {
+        name: "a layout that is none",
+        spoil: |s| backup(s, "layout = \"directroy\"\nstaging = \"staging\"\n"),
+        words: &["backup", "create"],
+    },
 ];
+
+fn backup(site: &Site, more: &str) {
+    site.add("[database]\nkind = \"postgres\"\nurl = \"postgres://shop@127.0.0.1:1/shop\"\n");
+    site.add(&format!("[backup]\nstore = \"file://backups\"\n{more}"));
+}
 
 fn migration(site: &Site, sql: &[u8]) {
     let folder = site.root().join("releases/v2/migrations");

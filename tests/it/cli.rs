@@ -244,6 +244,23 @@ fn json_documents_about_databases_have_their_keys() {
         &format!("{}_aside", shop.pg.name),
     ]);
     has(&restored, "schema backup database switched");
+    // Nobody is there to be asked whether what was written since may be lost.
+    let into = format!("{}_again", shop.pg.name);
+    for way in ["--switch", "--in-place"] {
+        let words = ["backup", "restore", id, "--into", &into, way];
+        let asked = document(&words);
+        has(
+            &asked,
+            "schema backup database switched lost_estimate reason_code findings",
+        );
+        assert_eq!(asked["reason_code"], "restore_needs_consent", "{asked}");
+        shop.expect(&words, 3);
+    }
+    let words = ["backup", "restore", id, "--into", &into, "--in-place"];
+    let words = [&words[..], &["--allow-restore", "the test"]].concat();
+    let replaced = document(&words);
+    assert_eq!(replaced["database"], shop.pg.name.as_str(), "{replaced}");
+    assert_eq!(replaced["allowed"], "the test");
     let plan = document(&["plan", "v3"]);
     has(&plan["migrations"][0], "id name reversible additive losses");
     for words in [

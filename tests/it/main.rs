@@ -15,6 +15,7 @@ mod embed;
 mod house;
 mod kills;
 mod lease;
+mod mysql;
 mod notify;
 mod secrets;
 mod service;

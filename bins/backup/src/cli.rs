@@ -3,14 +3,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ripcord_backup::{BackupId, Level, Recipient};
+use ripcord_backup::stores::PartSize;
+use ripcord_backup::{BackupId, Level};
 
 /// Proven backups of a database or a folder.
 ///
 /// What is backed up: the database whose connection string (postgres://, mysql://, mariadb://) is in the
 /// variable that --url-env names, or the folder that --folder names.
 ///
-/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate says no, or less was proven than was asked for.
+/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 the gate says no, less was proven than was asked
+/// for, or nobody consented to a loss, 6 another restore into that name is running.
 #[derive(Debug, Parser)]
 #[command(name = "backup", version)]
 pub(crate) struct Cli {
@@ -44,7 +46,7 @@ pub(crate) struct Common {
     pub(crate) container: Option<String>,
     /// Encrypt to this public key (age1…); may be given several times
     #[arg(long, global = true, value_name = "KEY")]
-    pub(crate) encrypt_to: Vec<Recipient>,
+    pub(crate) encrypt_to: Vec<String>,
     /// A file with the secret keys that open backups, as age-keygen writes it
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
@@ -57,9 +59,27 @@ pub(crate) struct Common {
     /// A folder with room for an uncompressed archive, so that restores use several sessions
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) staging: Option<PathBuf>,
+    /// Bytes in a part of an upload, 5MiB to 5GiB
+    ///
+    /// An archive has at most 10,000 parts, and an upload takes five of them of memory: 8MiB make 78 GiB and 40 MiB,
+    /// 64MiB make 625 GiB and 320 MiB.
+    #[arg(long, global = true, value_name = "SIZE", default_value = "8MiB")]
+    pub(crate) part_size: PartSize,
+    /// How a PostgreSQL dump is written
+    #[arg(long, global = true, value_enum, default_value_t = Layout::Stream)]
+    pub(crate) layout: Layout,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+/// How a PostgreSQL dump is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// By one session, straight into the store
+    Stream,
+    /// By several sessions (--jobs) into the folder that --staging names, and from there into the store
+    Directory,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,9 +116,22 @@ pub(crate) enum Command {
         /// Name of the database or folder to create
         #[arg(long, value_name = "NAME")]
         into: String,
-        /// Then put it in the place of the live one, ending all sessions; the old one is kept
+        /// Then put it in the place of the live one, ending all sessions; the old one is kept. Asks first
+        ///
+        /// What was written since the backup is shown, and the live one's name has to be typed; without a terminal
+        /// --allow-restore is needed. The same command again goes on where it ended.
         #[arg(long)]
         switch: bool,
+        /// Then replace all that is in the live database, in one transaction; nothing of it is kept (PostgreSQL).
+        /// Asks first
+        #[arg(long, conflicts_with = "switch")]
+        in_place: bool,
+        /// With --in-place: a schema of the live database that stays as it is; may be given several times
+        #[arg(long = "keep-schema", value_name = "NAME", requires = "in_place")]
+        keep_schema: Vec<String>,
+        /// Lose what was written since the backup without being asked, for this reason
+        #[arg(long, value_name = "REASON")]
+        allow_restore: Option<String>,
     },
     /// Export one table, or some of its columns with their key (PostgreSQL), as a backup of its own
     Export {
@@ -155,7 +188,9 @@ pub(crate) enum Command {
     },
     /// Take over a dump that another program made, once it was restored into a scratch database
     ///
-    /// Its statements run with the rights of the database's user: import only what you trust.
+    /// Of SQL text, only statements that the dump tools write are run, and anything else is refused. What it defines
+    /// (functions in checks and indexes, queries of materialised views), and all of a custom-format archive, runs with
+    /// the rights of the database's user: import only what you trust, as a user who is no superuser.
     ///
     /// pg_dump's custom and plain formats, mysqldump's and mariadb-dump's; also inside of gzip, zstd, age or
     /// openssl enc -aes-256-cbc.

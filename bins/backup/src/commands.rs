@@ -4,11 +4,11 @@ use anyhow::{Context as _, Error};
 use ripcord_backup::retention::{LabelRule, Retention};
 use ripcord_backup::sources::{
     ConstraintChecks, Contents, Extract, ExtractSource, OnConflict, PostgresSource, PutBackMode,
-    PutBackOptions, RowHashes, Switch,
+    PutBackOptions, RowHashes,
 };
 use ripcord_backup::{
-    BackupId, Clock as _, CreateOptions, Freshness, ImportOptions, Manifest, Passphrase,
-    SystemClock, Verification,
+    Clock as _, CreateOptions, Freshness, ImportOptions, Manifest, Passphrase, SystemClock,
+    Verification,
 };
 use tokio::io::AsyncRead;
 
@@ -16,6 +16,7 @@ use crate::cli::{Cli, Command, Common, Conflict, Keep};
 use crate::exit::{Outcome, Usage};
 use crate::output::{self, Output};
 use crate::progress::Shown;
+use crate::restore::{Then, Wish, restore};
 use crate::wiring::{Live, Missing, live, live_with, secret, vault};
 
 /// Runs one command and prints its result.
@@ -100,7 +101,30 @@ pub(crate) async fn run(cli: &Cli) -> Result<Outcome, Error> {
             let done = source.put_back(&mut archive, &options).await?;
             output::put_back(id, &done, options.mode)
         }
-        Command::Restore { id, into, switch } => restore(common, id, into, *switch).await?,
+        Command::Restore {
+            id,
+            into,
+            switch,
+            in_place,
+            keep_schema,
+            allow_restore,
+        } => {
+            let then = match (switch, in_place) {
+                (true, _) => Then::Switch,
+                (_, true) => Then::Replace,
+                _ => Then::Stay,
+            };
+            let wish = Wish {
+                id,
+                into,
+                then,
+                keep: keep_schema,
+                reason: allow_restore.as_deref(),
+            };
+            let (output, ended) = restore(common, &wish).await?;
+            outcome = ended;
+            output
+        }
         Command::Gate { max_age, min_level } => {
             let mut wanted = Freshness::new(*max_age, *min_level);
             wanted.source = Some(live(common)?.source().name().to_owned());
@@ -110,7 +134,11 @@ pub(crate) async fn run(cli: &Cli) -> Result<Outcome, Error> {
             }
             output::answered(&answer)
         }
-        Command::Prune(keep) => prune(common, keep).await?,
+        Command::Prune(keep) => {
+            let (shown, pruned) = prune(common, keep).await?;
+            outcome = pruned;
+            shown
+        }
         Command::Pin { id, reason } => {
             vault(common, Missing::Refuse)?.pin(id, reason).await?;
             output::pinned(id, Some(reason))
@@ -145,44 +173,6 @@ fn postgres(common: &Common) -> Result<PostgresSource, Error> {
     }
 }
 
-async fn restore(
-    common: &Common,
-    id: &BackupId,
-    into: &str,
-    switch: bool,
-) -> Result<Output, Error> {
-    let (live, vault) = (live(common)?, vault(common, Missing::Refuse)?);
-    if let (Live::Mysql(_), true) = (&live, switch) {
-        let text = "--switch: MySQL cannot rename a database; restore without it, and point the service to the new name";
-        return Err(Usage(text.to_owned()).into());
-    }
-    let restored = vault
-        .restore(live.source(), id, into, &Shown::new())
-        .await?;
-    let (at, kept, written) = match (&live, switch) {
-        (Live::Postgres(source), false) => {
-            let written = source.writes_since(&restored.manifest.writes).await?;
-            (into.to_owned(), None, written)
-        }
-        (Live::Postgres(source), true) => {
-            let written = source.writes_since(&restored.manifest.writes).await?;
-            let switched = source.switch(&Switch::new(into, id.clone())).await?;
-            (live.database(), Some(switched.kept), written)
-        }
-        (Live::Folder(source), true) => {
-            let switched = source.switch(into, id).await?;
-            let kept = switched.kept.display().to_string();
-            (live.database(), Some(kept), None)
-        }
-        _ => (into.to_owned(), None, None),
-    };
-    let mut output = output::restored(id, &at, kept.as_deref(), written.as_ref());
-    for remark in restored.report.iter().flat_map(|report| &report.harmless) {
-        output.text.push_str(&format!("note: {remark}\n"));
-    }
-    Ok(output)
-}
-
 fn as_asked(verification: &Verification) -> Outcome {
     match verification.limited {
         Some(_) => Outcome::Refused,
@@ -190,7 +180,7 @@ fn as_asked(verification: &Verification) -> Outcome {
     }
 }
 
-async fn prune(common: &Common, keep: &Keep) -> Result<Output, Error> {
+async fn prune(common: &Common, keep: &Keep) -> Result<(Output, Outcome), Error> {
     let mut retention = Retention::default();
     let some = [
         keep.keep_hourly,
@@ -225,7 +215,11 @@ async fn prune(common: &Common, keep: &Keep) -> Result<Output, Error> {
         true => Some(vault.prune(&plan).await?),
         false => None,
     };
-    Ok(output::pruned(&plan, report.as_ref()))
+    let outcome = match &report {
+        Some(report) if !report.failed.is_empty() => Outcome::Failed,
+        _ => Outcome::Done,
+    };
+    Ok((output::pruned(&plan, report.as_ref()), outcome))
 }
 
 async fn import(

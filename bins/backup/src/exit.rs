@@ -1,12 +1,16 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use ripcord_backup::ErrorKind;
+
 /// How a command ended, when it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// 0: done.
     Done,
-    /// 3: the gate says no, or less was proven than was asked for.
+    /// 1: not all that was to be deleted could be.
+    Failed,
+    /// 3: the gate says no, less was proven than was asked for, or nobody consented to a loss.
     Refused,
 }
 
@@ -14,6 +18,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Failed => ExitCode::FAILURE,
             Outcome::Refused => ExitCode::from(3),
         }
     }
@@ -31,7 +36,7 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Says why on standard error: 2 for wrong usage, 1 for everything else.
+/// Says why on standard error: 2 for wrong usage, 6 when another run is at it, 1 for everything else.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     let backup = error.downcast_ref::<ripcord_backup::Error>();
     let conninfo = error.downcast_ref::<ripcord_conninfo::Error>();
@@ -57,7 +62,11 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     }
     // Nobody to tell if standard error is gone.
     let _ = std::io::stderr().write_all(text.as_bytes());
-    if error.is::<Usage>() || conninfo.is_some() {
+    if backup.is_some_and(|error| error.kind() == ErrorKind::AlreadyRunning) {
+        return ExitCode::from(6);
+    }
+    let unusable = backup.is_some_and(|error| error.kind() == ErrorKind::InvalidInput);
+    if error.is::<Usage>() || conninfo.is_some() || unusable {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE

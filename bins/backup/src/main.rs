@@ -2,9 +2,11 @@
 
 mod cli;
 mod commands;
+mod consent;
 mod exit;
 mod output;
 mod progress;
+mod restore;
 mod wiring;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use anyhow::Error;
 use ripcord_backup::retention::{PrunePlan, PruneReport};
+use ripcord_backup::shown::Bytes;
 use ripcord_backup::sources::{PutBack, PutBackMode};
 use ripcord_backup::{BackupId, Entry, GateAnswer, Manifest, State, Verification};
 use serde_json::{Value, json};
@@ -32,11 +33,10 @@ impl Output {
 
 pub(crate) fn created(manifest: &Manifest) -> Output {
     let mut text = format!(
-        "{} {} rows in {} tables, {} bytes, proven: {}\n",
+        "backup {}: {}; archive {}; proven at level {}\n",
         manifest.id,
-        manifest.fingerprint.rows(),
-        manifest.fingerprint.tables.len(),
-        manifest.archive.bytes,
+        manifest.holds(),
+        Bytes(manifest.archive.bytes),
         manifest.verification.level
     );
     text.push_str(&limited(&manifest.verification));
@@ -56,9 +56,10 @@ pub(crate) fn listed(entries: &[Entry]) -> Output {
         let (line, mut document) = match state {
             State::Good { manifest, level } => {
                 let line = format!(
-                    "good    {level:<10} {} rows, {} bytes",
-                    manifest.fingerprint.rows(),
-                    manifest.archive.bytes
+                    "good    {:<10} {}; archive {}",
+                    level.as_str(),
+                    manifest.holds(),
+                    Bytes(manifest.archive.bytes)
                 );
                 let mut document = backup(manifest);
                 document["level"] = json!(level);
@@ -76,6 +77,10 @@ pub(crate) fn listed(entries: &[Entry]) -> Output {
             State::Broken { reason } => (
                 format!("broken  {reason}"),
                 json!({ "state": "broken", "reason": reason }),
+            ),
+            State::Foreign { reason } => (
+                format!("foreign {reason}"),
+                json!({ "state": "foreign", "reason": reason }),
             ),
             _ => ("unknown".to_owned(), json!({ "state": "unknown" })),
         };
@@ -95,7 +100,7 @@ pub(crate) fn listed(entries: &[Entry]) -> Output {
 pub(crate) fn verified(id: &ripcord_backup::BackupId, verification: &Verification) -> Output {
     Output {
         text: format!(
-            "{id} proven: {}\n{}",
+            "backup {id}: proven at level {}\n{}",
             verification.level,
             limited(verification)
         ),
@@ -110,61 +115,9 @@ pub(crate) fn verified(id: &ripcord_backup::BackupId, verification: &Verificatio
     }
 }
 
-pub(crate) fn restored(
-    id: &ripcord_backup::BackupId,
-    database: &str,
-    kept: Option<&str>,
-    written: Option<&std::collections::BTreeMap<String, ripcord_backup::TableWrites>>,
-) -> Output {
-    let mut text = match kept {
-        None => format!("{id} is restored and verified in {database}\n"),
-        Some(kept) => format!("{id} is live as {database}; the old database is kept as {kept}\n"),
-    };
-    match written {
-        None => text.push_str("rows written since the backup: unknown\n"),
-        Some(tables) => {
-            for (table, writes) in tables {
-                text.push_str(&format!(
-                    "written since the backup (estimate): {table} {} inserted, {} updated, {} deleted\n",
-                    writes.inserted, writes.updated, writes.deleted
-                ));
-            }
-        }
-    }
-    Output {
-        text,
-        json: json!({
-            "id": id,
-            "database": database,
-            "kept": kept,
-            "written_since_estimate": written,
-        }),
-    }
-}
-
 pub(crate) fn answered(answer: &GateAnswer) -> Output {
-    let text = match answer {
-        GateAnswer::Ok {
-            id,
-            level,
-            age_seconds,
-            ..
-        } => format!("ok: {id}, proven: {level}, {age_seconds:.0} s old\n"),
-        GateAnswer::None => "no: there is no backup\n".to_owned(),
-        GateAnswer::Stale { id, age_seconds } => {
-            format!("no: the newest, {id}, is {age_seconds:.0} s old\n")
-        }
-        GateAnswer::Unverified { id, level } => {
-            format!("no: the newest, {id}, is only proven to the level {level}\n")
-        }
-        GateAnswer::Failed { id, reason } => format!("no: the newest, {id}, is bad: {reason}\n"),
-        GateAnswer::StoreUnreachable { reason } => {
-            format!("no: the store does not answer: failed to {reason}\n")
-        }
-        _ => "no\n".to_owned(),
-    };
     Output {
-        text,
+        text: format!("{answer}\n"),
         json: json!({ "gate": answer, "ok": answer.allows() }),
     }
 }
@@ -180,10 +133,7 @@ pub(crate) fn pinned(id: &BackupId, reason: Option<&str>) -> Output {
 }
 
 pub(crate) fn pruned(plan: &PrunePlan, report: Option<&PruneReport>) -> Output {
-    let mut text = String::new();
-    for line in &plan.lines {
-        text.push_str(&format!("{} {}\n", line.id, line.decision));
-    }
+    let mut text = plan.to_string();
     let lines: Vec<Value> = plan
         .lines
         .iter()
@@ -200,14 +150,13 @@ pub(crate) fn pruned(plan: &PrunePlan, report: Option<&PruneReport>) -> Output {
             }
         }
         Some(report) => {
-            text.push_str(&format!("{} deleted\n", report.deleted.len()));
-            for (id, reason) in &report.spared {
-                text.push_str(&format!("{id} stays after all: {reason}\n"));
-            }
-            for (id, error) in &report.failed {
-                text.push_str(&format!("{id} is not deleted: failed to {error}\n"));
-            }
+            text.push_str(&report.to_string());
             document["deleted"] = json!(report.deleted);
+            document["failed"] = report
+                .failed
+                .iter()
+                .map(|(id, error)| json!({ "id": id, "reason": error.chain() }))
+                .collect();
         }
     }
     Output {
@@ -217,17 +166,8 @@ pub(crate) fn pruned(plan: &PrunePlan, report: Option<&PruneReport>) -> Output {
 }
 
 pub(crate) fn put_back(id: &BackupId, done: &PutBack, mode: PutBackMode) -> Output {
-    let would = match mode {
-        PutBackMode::DryRun => "would be ",
-        _ => "",
-    };
-    let mut text = String::new();
     let mut tables = Vec::new();
     for (table, counts) in &done.tables {
-        text.push_str(&format!(
-            "{table}: {would}{} inserted, {} updated; {} unchanged, {} left as they are, {} gone\n",
-            counts.inserted, counts.updated, counts.unchanged, counts.skipped, counts.missing
-        ));
         tables.push(json!({
             "table": table,
             "inserted": counts.inserted,
@@ -237,14 +177,8 @@ pub(crate) fn put_back(id: &BackupId, done: &PutBack, mode: PutBackMode) -> Outp
             "missing": counts.missing,
         }));
     }
-    for conflict in &done.conflicts {
-        text.push_str(&format!("holds something else: {conflict}\n"));
-    }
-    for note in &done.notes {
-        text.push_str(&format!("note: {note}\n"));
-    }
     Output {
-        text,
+        text: done.told(mode),
         json: json!({
             "id": id,
             "dry_run": mode == PutBackMode::DryRun,

@@ -1,9 +1,11 @@
 //! What is being done, on standard error: a bar on a terminal, lines elsewhere.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ripcord_backup::shown::Bytes;
 use ripcord_backup::{BackupId, Progress, Stage};
 
 /// How often the bar moves although nothing else does.
@@ -13,6 +15,9 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Shown {
     bar: ProgressBar,
+    /// Of the stage that runs.
+    rows: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl Shown {
@@ -26,7 +31,11 @@ impl Shown {
         if !bar.is_hidden() {
             bar.enable_steady_tick(TICK);
         }
-        Self { bar }
+        Self {
+            bar,
+            rows: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
     }
 }
 
@@ -47,8 +56,13 @@ impl Progress for Shown {
             Stage::Published => "published",
             _ => return,
         };
+        let rows = self.rows.swap(0, Ordering::Relaxed);
+        let bytes = Bytes(self.bytes.swap(0, Ordering::Relaxed));
         if self.bar.is_hidden() {
             // Progress that nobody sees is no reason to stop.
+            if rows > 0 {
+                let _ = writeln!(std::io::stderr(), "{id} {rows} rows, {bytes}");
+            }
             let _ = writeln!(std::io::stderr(), "{id} {doing}");
             return;
         }
@@ -58,6 +72,14 @@ impl Progress for Shown {
     }
 
     fn bytes(&self, count: u64) {
+        self.bytes.fetch_add(count, Ordering::Relaxed);
         self.bar.inc(count);
+    }
+
+    fn rows(&self, count: u64) {
+        let rows = self.rows.fetch_add(count, Ordering::Relaxed) + count;
+        if count > 0 && !self.bar.is_hidden() {
+            self.bar.set_message(format!("dumping {rows} rows"));
+        }
     }
 }

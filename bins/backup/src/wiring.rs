@@ -6,14 +6,14 @@ use std::path::Path as FsPath;
 use anyhow::Error;
 use object_store::path::Path;
 use ripcord_backup::sources::{
-    Container, Contents, FolderOptions, FolderSource, MysqlOptions, MysqlSource, PostgresOptions,
-    PostgresSource, RowHashes,
+    Container, Contents, FolderOptions, FolderSource, Layout, MysqlOptions, MysqlSource,
+    PostgresOptions, PostgresSource, RowHashes,
 };
-use ripcord_backup::stores::{S3Credentials, S3Options, Secret, Store, folder, s3};
-use ripcord_backup::{Encryption, Source, Vault};
+use ripcord_backup::stores::{PartSize, S3Credentials, S3Options, Secret, Store, folder, s3};
+use ripcord_backup::{Encryption, Recipient, Source, Vault};
 use ripcord_conninfo::{Conninfo, Surroundings as _, System};
 
-use crate::cli::Common;
+use crate::cli::{self, Common};
 use crate::exit::Usage;
 
 /// What S3 reads from the environment: the credentials, and nothing that would change the rest.
@@ -38,9 +38,14 @@ pub(crate) enum Missing {
 }
 
 pub(crate) fn vault(common: &Common, missing: Missing) -> Result<Vault, Error> {
+    let encryption = encryption(common)?;
     let local = |path: &str| -> Result<Store, Error> {
         if missing == Missing::Refuse && !FsPath::new(path).is_dir() {
             return Err(Usage(format!("--store: there is no folder {path}")).into());
+        }
+        // Before it is made.
+        if let Some(source) = folder_source(common)? {
+            source.expect_apart_from(FsPath::new(path))?;
         }
         Ok(folder(FsPath::new(path))?)
     };
@@ -51,7 +56,7 @@ pub(crate) fn vault(common: &Common, missing: Missing) -> Result<Vault, Error> {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             let prefix = Path::parse(prefix.trim_end_matches('/'))
                 .map_err(|error| Usage(format!("--store: {error}")))?;
-            (bucket_store(bucket)?, prefix)
+            (bucket_store(bucket, common.part_size)?, prefix)
         }
         Some((scheme, _)) => {
             let text = format!(
@@ -60,15 +65,16 @@ pub(crate) fn vault(common: &Common, missing: Missing) -> Result<Vault, Error> {
             return Err(Usage(text).into());
         }
     };
-    let vault = Vault::new(store, prefix);
-    Ok(match encryption(common)? {
+    let vault = Vault::new(store.with_part_size(common.part_size.bytes()), prefix);
+    Ok(match encryption {
         Some(encryption) => vault.with_encryption(encryption),
         None => vault,
     })
 }
 
-fn bucket_store(bucket: &str) -> Result<Store, Error> {
+fn bucket_store(bucket: &str, part_size: PartSize) -> Result<Store, Error> {
     let mut options = S3Options::new(bucket);
+    options.part_size = part_size.bytes();
     options.endpoint = System
         .var("AWS_ENDPOINT_URL_S3")
         .or_else(|| System.var("AWS_ENDPOINT_URL"));
@@ -90,6 +96,19 @@ fn encryption(common: &Common) -> Result<Option<Encryption>, Error> {
     if let Some(name) = &common.passphrase_env {
         return Ok(Some(Encryption::with_passphrase(secret(name)?)?));
     }
+    let to: Vec<Recipient> = common
+        .encrypt_to
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()?;
+    if let Some(file) = &common.identity {
+        let text = file.to_string_lossy();
+        // Neither is shown: the one is a secret, and the other would be taken for a missing file.
+        if Recipient::is_secret_key(&text) {
+            let text = "--identity: this is a secret key, give the path of a file that holds it";
+            return Err(Usage(text.to_owned()).into());
+        }
+    }
     let identities = match &common.identity {
         None => None,
         Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
@@ -99,11 +118,11 @@ fn encryption(common: &Common) -> Result<Option<Encryption>, Error> {
             ))
         })?),
     };
-    Ok(match (common.encrypt_to.as_slice(), identities) {
-        ([], None) => None,
-        ([], Some(file)) => Some(Encryption::to_identities(&file)?),
-        (to, None) => Some(Encryption::to(to.to_vec())?),
-        (to, Some(file)) => Some(Encryption::to(to.to_vec())?.with_identities(&file)?),
+    Ok(match (to.is_empty(), identities) {
+        (true, None) => None,
+        (true, Some(file)) => Some(Encryption::to_identities(&file)?),
+        (false, None) => Some(Encryption::to(to)?),
+        (false, Some(file)) => Some(Encryption::to(to)?.with_identities(&file)?),
     })
 }
 
@@ -124,15 +143,6 @@ pub(crate) enum Live {
 }
 
 impl Live {
-    /// What somebody calls it who uses it.
-    pub(crate) fn database(&self) -> String {
-        match self {
-            Live::Postgres(source) => source.database().to_owned(),
-            Live::Mysql(source) => source.name().to_owned(),
-            Live::Folder(source) => source.name().to_owned(),
-        }
-    }
-
     pub(crate) fn source(&self) -> &dyn Source {
         match self {
             Live::Postgres(source) => &**source,
@@ -140,6 +150,14 @@ impl Live {
             Live::Folder(source) => source,
         }
     }
+}
+
+fn folder_source(common: &Common) -> Result<Option<FolderSource>, Error> {
+    let Some(folder) = &common.folder else {
+        return Ok(None);
+    };
+    let folder = std::path::absolute(folder)?;
+    Ok(Some(FolderSource::new(folder, FolderOptions::default())?))
 }
 
 pub(crate) fn live(common: &Common) -> Result<Live, Error> {
@@ -151,28 +169,45 @@ pub(crate) fn live_with(
     contents: Contents,
     rows: RowHashes,
 ) -> Result<Live, Error> {
-    let whole = contents == Contents::Everything && rows == RowHashes::FromDump;
-    let only_postgres = |what: &str| Usage(format!("{what} is for PostgreSQL only"));
-    if let Some(folder) = &common.folder {
-        let folder = std::path::absolute(folder)?;
-        if !whole || common.container.is_some() {
-            return Err(only_postgres("--schema-only, --skip-row-hashes or --container").into());
+    let whole = contents == Contents::Everything
+        && rows == RowHashes::FromDump
+        && common.container.is_none()
+        && common.layout == cli::Layout::Stream;
+    let only_postgres = || {
+        let text =
+            "--schema-only, --skip-row-hashes, --container and --layout are for PostgreSQL only";
+        Usage(text.to_owned())
+    };
+    if let Some(folder) = folder_source(common)? {
+        if !whole {
+            return Err(only_postgres().into());
         }
-        return Ok(Live::Folder(FolderSource::new(
-            folder,
-            FolderOptions::default(),
-        )?));
+        return Ok(Live::Folder(folder));
     }
     let text = secret(&common.url_env)?;
     if text.starts_with("mysql://") || text.starts_with("mariadb://") {
-        if !whole || common.container.is_some() {
-            return Err(only_postgres("--schema-only, --skip-row-hashes or --container").into());
+        if !whole {
+            return Err(only_postgres().into());
         }
         let source = MysqlSource::new(&text, MysqlOptions::default())?;
         return Ok(Live::Mysql(source));
     }
     let conninfo = Conninfo::parse(&text, &System)?;
+    if !conninfo.names_database() {
+        let text = format!(
+            "the connection string in {} names no database; add one (postgres://host/NAME), or set PGDATABASE",
+            common.url_env
+        );
+        return Err(Usage(text).into());
+    }
     let mut options = PostgresOptions::default();
+    if common.layout == cli::Layout::Directory {
+        if common.staging.is_none() || common.container.is_some() {
+            let text = "--layout directory needs --staging, and cannot be used with --container";
+            return Err(Usage(text.to_owned()).into());
+        }
+        options.layout = Layout::Directory;
+    }
     options.contents = contents;
     options.rows = rows;
     options.jobs = common.jobs;

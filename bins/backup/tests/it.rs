@@ -39,6 +39,37 @@ fn usage_is_2_and_touches_nothing() {
         ),
         ("postgres://u@h/d", &["gate", "--max-age", "soon"], "30m"),
         ("postgres://u@h/d", &[], "Usage"),
+        ("postgres://u@h", &["create"], "THE_URL names no database"),
+        (
+            "postgres://u@h/d",
+            &["create", "--encrypt-to", "age-secret-key-1S3cret"],
+            "this is a secret key, give the public one (age1…)",
+        ),
+        (
+            "postgres://u@h/d",
+            &["create", "--identity", "AGE-SECRET-KEY-1S3cret"],
+            "this is a secret key, give the path",
+        ),
+        (
+            "postgres://u@h/d",
+            &["create", "--encrypt-to", "S3cret"],
+            "age1…",
+        ),
+        (
+            "postgres://u@h/d",
+            &["create", "--part-size", "4MiB"],
+            "5 MiB to 5 GiB",
+        ),
+        (
+            "postgres://u@h/d",
+            &["create", "--layout", "directory"],
+            "needs --staging",
+        ),
+        (
+            "mysql://u@h/d",
+            &["create", "--layout", "directory"],
+            "for PostgreSQL only",
+        ),
     ] {
         let output = backup(&dir.path().join("store"), url, args);
         let said = text(&output.stderr);
@@ -47,6 +78,40 @@ fn usage_is_2_and_touches_nothing() {
         assert!(!said.contains("S3cret"), "{said}");
         assert!(!dir.path().join("store").exists(), "{args:?}");
     }
+}
+
+#[test]
+fn a_folder_is_not_backed_up_into_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_backup"))
+            .current_dir(dir.path())
+            .args(words)
+            .output()
+            .unwrap()
+    };
+    std::fs::create_dir(dir.path().join("app")).unwrap();
+    std::fs::write(dir.path().join("app/file"), "content").unwrap();
+    for store in ["app/backups", "file:///", ".", "app"] {
+        let output = run(&["create", "--folder", "app", "--store", store]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{store}: {said}");
+        assert!(said.contains("inside of"), "{store}: {said}");
+        let left = dir.path().join("app").read_dir().unwrap().count();
+        assert_eq!(left, 1, "{store}");
+    }
+    let output = run(&["create", "--folder", "app"]);
+    let (said, told) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(told.contains(": 1 file, "), "{told}");
+    assert!(told.ends_with("proven at level content\n"), "{told}");
+    let listed = text(&run(&["list", "--folder", "app"]).stdout);
+    assert!(listed.contains(" 1 file, "), "{listed}");
+    let gate = text(&run(&["gate", "--folder", "app"]).stdout);
+    assert!(gate.starts_with("ok: backup 2"), "{gate}");
+    let gate = run(&["gate", "--folder", "app", "--max-age", "0s"]);
+    assert_eq!(gate.status.code(), Some(3));
+    assert!(text(&gate.stdout).ends_with(" s old\n"));
 }
 
 #[test]
@@ -161,6 +226,7 @@ fn sigkill_leaves_nothing_behind_the_next_run() {
     let made = backup(dir.path(), &url, &["create", "--json"]);
     let said = text(&made.stderr);
     assert_eq!(made.status.code(), Some(0), "{said}");
+    assert!(said.contains(" 20000 rows, "), "{said}");
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
     let left: Vec<String> = std::fs::read_dir(dir.path())
         .unwrap()
@@ -216,8 +282,21 @@ fn from_create_to_switch() {
 
     sql(&name, "INSERT INTO t VALUES (2)");
     let into = format!("{name}_new");
-    let restored = run(&["restore", &id, "--into", &into, "--switch", "--json"], 0);
+    // Nobody is there to be asked, so the live one stays as it is, and the restored one is there.
+    let switch = ["restore", &id, "--into", &into, "--switch", "--json"];
+    let asked = run(&switch, 3);
+    assert_eq!(asked["took_over"], false, "{asked}");
+    assert_eq!(asked["database"], into.as_str());
+    let lost = &asked["written_since_estimate"]["public.t"]["inserted"];
+    assert_eq!(*lost, 1, "{asked}");
+    run(&["restore", &id, "--into", &into, "--keep-schema", "x"], 2);
+    let allowed = [&switch[..], &["--allow-restore", "the test says so"]].concat();
+    let restored = run(&allowed, 0);
+    assert_eq!(restored["took_over"], true, "{restored}");
+    assert_eq!(restored["allowed"], "the test says so");
     let kept = restored["kept"].as_str().unwrap().to_owned();
+    // The same once more asks nobody, and does nothing.
+    assert_eq!(run(&switch, 0)["kept"], restored["kept"]);
     let count = |database: &str| -> i64 {
         runtime.block_on(async {
             let client = admin.with_database(database).connect().await.unwrap();
@@ -229,6 +308,14 @@ fn from_create_to_switch() {
         })
     };
     let counted = (count(&name), count(&kept));
+    sql(&name, "INSERT INTO t VALUES (3); CREATE SCHEMA mine");
+    let replace = ["restore", &id, "--into", &into, "--in-place", "--json"];
+    run(&replace, 3);
+    assert_eq!(count(&name), 2, "untouched without consent");
+    let reason = ["--allow-restore", "again", "--keep-schema", "mine"];
+    run(&[&replace[..], &reason].concat(), 0);
+    assert_eq!(count(&name), 1);
+    run(&[&replace[..], &["--keep-schema", "nein"]].concat(), 2);
     sql(
         admin.database(),
         &format!("DROP DATABASE {name} WITH (FORCE)"),

@@ -216,16 +216,26 @@ pub enum BackupCommand {
         #[arg(long, value_name = "LEVEL")]
         level: Option<String>,
     },
-    /// Restore a backup into a new database beside the live one; with --switch make it the live one.
+    /// Restore a backup into a new database beside the live one; with --switch or --in-place make it the live one.
     Restore {
         /// Its id.
         id: String,
         /// The new database's name; default: chosen from the backup's id.
         #[arg(long, value_name = "NAME")]
         into: Option<String>,
-        /// Switch by rename: the live database is kept under a dated name. Loses what was written since the backup.
+        /// Switch by rename: the live database is kept under a dated name. Loses what was written since the backup: that is
+        /// shown, and the live database's name has to be typed; without a terminal --allow-restore is needed.
         #[arg(long)]
         switch: bool,
+        /// Replace all that is in the live database, in one transaction, after the same question. Nothing of it is kept.
+        #[arg(long, conflicts_with = "switch")]
+        in_place: bool,
+        /// With --in-place: a schema that stays as it is, besides those in [backup] keep_schemas.
+        #[arg(long = "keep-schema", value_name = "NAME", requires = "in_place")]
+        keep_schema: Vec<String>,
+        /// Lose what was written since the backup without being asked.
+        #[arg(long, value_name = "REASON")]
+        allow_restore: Option<String>,
         /// Show what would be done and what would be lost.
         #[arg(long)]
         dry_run: bool,

@@ -19,7 +19,7 @@ pub enum Exit {
     NeedsHuman,
     /// 5: could not decide; nothing more happens by itself.
     Inconclusive,
-    /// 6: another deployment is running.
+    /// 6: another deployment is running, or another restore into the same name.
     LeaseHeld,
 }
 

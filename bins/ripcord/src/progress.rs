@@ -8,11 +8,12 @@ use ripcord_backup::{BackupId, Progress, Stage};
 use crate::config::show_size;
 use crate::output::Output;
 
-/// Lines and, on a terminal, a running count of bytes.
+/// Lines and, on a terminal, a running count of bytes and rows.
 #[derive(Debug)]
 pub struct BackupProgress {
     output: Arc<Output>,
     bytes: AtomicU64,
+    rows: AtomicU64,
 }
 
 impl BackupProgress {
@@ -22,7 +23,19 @@ impl BackupProgress {
         Self {
             output,
             bytes: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
         }
+    }
+}
+
+impl BackupProgress {
+    fn detail(&self, bytes: u64) {
+        let bytes = show_size(bytes);
+        self.output
+            .detail(&match self.rows.load(Ordering::Relaxed) {
+                0 => format!("  {bytes}"),
+                rows => format!("  {bytes}, {rows} rows"),
+            });
     }
 }
 
@@ -37,7 +50,11 @@ impl Progress for BackupProgress {
             Stage::Published => "published",
             _ => "working",
         };
-        self.bytes.store(0, Ordering::Relaxed);
+        let bytes = self.bytes.swap(0, Ordering::Relaxed);
+        if self.rows.load(Ordering::Relaxed) > 0 {
+            self.detail(bytes);
+            self.rows.store(0, Ordering::Relaxed);
+        }
         self.output.detail(&format!("backup {id}: {what}"));
     }
 
@@ -45,8 +62,11 @@ impl Progress for BackupProgress {
         const STEP: u64 = 64 << 20;
         let before = self.bytes.fetch_add(count, Ordering::Relaxed);
         if before / STEP != (before + count) / STEP {
-            self.output
-                .detail(&format!("  {}", show_size(before + count)));
+            self.detail(before + count);
         }
+    }
+
+    fn rows(&self, count: u64) {
+        self.rows.fetch_add(count, Ordering::Relaxed);
     }
 }

@@ -109,6 +109,18 @@ impl Encryption {
     }
 }
 
+impl Recipient {
+    /// Whether a text that should be something else, such as a public key or a path, holds a secret
+    /// key of age: then it must not be shown.
+    #[must_use]
+    pub fn is_secret_key(text: &str) -> bool {
+        const SECRET: &[u8] = b"AGE-SECRET-KEY-";
+        text.as_bytes()
+            .windows(SECRET.len())
+            .any(|part| part.eq_ignore_ascii_case(SECRET))
+    }
+}
+
 impl fmt::Debug for Encryption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encryption")
@@ -124,10 +136,16 @@ impl FromStr for Recipient {
     /// # Errors
     /// `InvalidInput`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.trim().parse().map(Self).map_err(|detail| {
-            let detail = format!("it must be a public key of the form age1…, and it is: {detail}");
-            invalid("a recipient", detail)
-        })
+        let text = text.trim();
+        if Self::is_secret_key(text) {
+            let detail = "this is a secret key, give the public one (age1…)";
+            return Err(invalid("a recipient", detail)
+                .with_help("whoever saw the secret key can read the backups: make a new pair"));
+        }
+        // What was given is not repeated: nobody knows what it is.
+        text.parse()
+            .map(Self)
+            .map_err(|_| invalid("a recipient", "it must be a public key of the form age1…"))
     }
 }
 

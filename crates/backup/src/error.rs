@@ -34,6 +34,8 @@ pub enum ErrorKind {
     NotAccepting,
     /// The user may not do this, on the database server or in the file system.
     PermissionDenied,
+    /// Another run is doing it now.
+    AlreadyRunning,
     /// A lock was not to be had in time.
     Locked,
     /// Sessions that could not be ended are in the way.
@@ -114,6 +116,7 @@ impl Error {
             self.kind,
             ErrorKind::Unreachable
                 | ErrorKind::NotAccepting
+                | ErrorKind::AlreadyRunning
                 | ErrorKind::Locked
                 | ErrorKind::InUse
                 | ErrorKind::StoreUnreachable
@@ -124,6 +127,22 @@ impl Error {
     #[must_use]
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
+    }
+
+    /// The message with its causes, nothing said twice: what a person needs to find the reason.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = StdError::source(self);
+        while let Some(cause) = next {
+            let said = cause.to_string();
+            if !said.is_empty() && !text.contains(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
+            next = cause.source();
+        }
+        text
     }
 
     /// Whether the copy itself is bad, as against something around it.
@@ -152,6 +171,9 @@ impl Error {
         subject: impl Into<String>,
         source: object_store::Error,
     ) -> Self {
+        if let Some(foreign) = foreign(&source) {
+            return Self::new(operation, subject, ErrorKind::Corrupt, foreign.to_string());
+        }
         let kind = match &source {
             object_store::Error::NotFound { .. } => ErrorKind::NotFound,
             object_store::Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
@@ -172,6 +194,14 @@ fn came_from_afar(error: &std::io::Error) -> bool {
         .is_some_and(|source| !is_final(source))
 }
 
+/// What lies in the place of a file of the store, if that is the reason.
+fn foreign(error: &object_store::Error) -> Option<&crate::stores::Foreign> {
+    match error {
+        object_store::Error::Generic { source, .. } => source.downcast_ref(),
+        _ => None,
+    }
+}
+
 /// A local disk that is full or gone does not come back by itself, and who was refused stays so.
 fn is_final(error: &object_store::Error) -> bool {
     match error {
@@ -179,5 +209,25 @@ fn is_final(error: &object_store::Error) -> bool {
             *store == "LocalFileSystem" || source.is::<crate::stores::Refusal>()
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_names_each_cause_once() {
+        let refused = std::io::Error::other("connection refused");
+        let store = object_store::Error::Generic {
+            store: "S3",
+            source: Box::new(refused),
+        };
+        let error = Error::store("list", "shop", store);
+        assert_eq!(error.to_string(), "list shop");
+        assert_eq!(
+            error.chain(),
+            "list shop: Generic S3 error: connection refused"
+        );
     }
 }

@@ -14,6 +14,7 @@ mod manifest;
 mod mock;
 mod owner;
 mod progress;
+pub mod shown;
 mod snapshot;
 mod source;
 pub mod sources;
@@ -35,7 +36,7 @@ pub use manifest::{ArchiveInfo, EncryptionInfo, FileInfo, Manifest, OpenedWith, 
 pub use mock::MockSource;
 pub use progress::{Progress, Stage};
 pub use snapshot::{Cap, Companion, Scope, ServerFacts, Snapshot, TableWrites, WriteCounters};
-pub use source::{Destination, Found, RestoreReport, Source, Stay};
+pub use source::{Destination, Found, Hold, RestoreReport, Source, Stay};
 pub use vault::retention;
 pub use vault::{CreateOptions, Entry, Freshness, GateAnswer, Restored, State, Vault};
 #[cfg(feature = "import")]

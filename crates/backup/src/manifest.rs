@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::shown::Bytes;
 use crate::{
     BackupId, Difference, Error, ErrorKind, Fingerprint, Format, Level, Scope, ServerFacts,
     WriteCounters,
@@ -182,6 +183,30 @@ impl Manifest {
     #[must_use]
     pub fn is_readable_here(&self) -> bool {
         self.encryption.is_none() || self.verification.opened_with == Some(OpenedWith::Kept)
+    }
+
+    /// What it holds, for people: `500 rows in 2 tables`, `12 files, 3.4 MiB`.
+    #[must_use]
+    pub fn holds(&self) -> String {
+        let number = |count: usize, one: &str| match count {
+            1 => format!("1 {one}"),
+            count => format!("{count} {one}s"),
+        };
+        let tables = self.fingerprint.tables.len();
+        let rows = self.fingerprint.rows();
+        match (self.format, &self.scope) {
+            (Format::Folder, _) => {
+                let bytes = Bytes(self.archive.uncompressed_bytes);
+                format!("{}, {bytes}", number(tables, "file"))
+            }
+            (_, Scope::Schema) => "definitions without rows".to_owned(),
+            // The rows were not looked at.
+            _ if tables == 0 && has_tables(&self.fingerprint) => "rows not counted".to_owned(),
+            _ => {
+                let rows = number(usize::try_from(rows).unwrap_or(usize::MAX), "row");
+                format!("{rows} in {}", number(tables, "table"))
+            }
+        }
     }
 
     /// What a restored copy has to have in common with this.

@@ -9,6 +9,11 @@ pub trait Progress: Debug + Send + Sync {
 
     /// So many more bytes went through, after compression.
     fn bytes(&self, count: u64);
+
+    /// So many more rows were dumped, by a source that sees them go by.
+    fn rows(&self, count: u64) {
+        let _ = count;
+    }
 }
 
 /// Nobody watches.

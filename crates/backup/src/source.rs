@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{Error, Fingerprint, Format, Snapshot};
+use crate::{Error, Fingerprint, Format, Progress, Snapshot};
 
 /// Something that can be written into an archive, and restored from one beside itself.
 ///
@@ -34,15 +34,39 @@ pub trait Source: Debug + Send + Sync {
     /// whatever `sink` reports comes back as `Store`. What `sink` received is then worthless.
     async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error>;
 
+    /// The same, telling `progress` of the rows that go by. A source that does not see them tells
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Source::dump`].
+    async fn dump_watched(
+        &self,
+        sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
+    ) -> Result<Snapshot, Error> {
+        let _ = progress;
+        self.dump(sink).await
+    }
+
     /// Reads an archive's table of contents and says how many entries it has, restoring nothing.
     ///
     /// # Errors
     /// `Corrupt` when it is not an archive.
     async fn inspect(&self, archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error>;
 
+    /// Keeps other runs from restoring into a database of this name until what is returned is
+    /// dropped, or this process ends. A source that cannot do that holds nothing.
+    ///
+    /// # Errors
+    /// `AlreadyRunning` when another run has it; `Unreachable`, `PermissionDenied`, `Server`.
+    async fn hold(&self, database: &str) -> Result<Hold, Error> {
+        let _ = database;
+        Ok(Hold::nothing())
+    }
+
     /// Restores an archive into a database that does not exist yet, or that an earlier restore
-    /// with this very purpose left behind; that one is dropped first, and so is one that was
-    /// created and nothing else when the run that wanted it was killed.
+    /// with this very purpose left behind; that one is dropped first. One that carries no mark of
+    /// ours is left alone, be it empty.
     ///
     /// A failed restore leaves the database behind for [`Source::discard`], so that the caller
     /// decides whether to look at it first.
@@ -88,6 +112,29 @@ pub trait Source: Debug + Send + Sync {
     /// `Conflict` when the database carries no mark of ours; `PermissionDenied`, `InUse`,
     /// `Unreachable`, `Server`.
     async fn discard(&self, database: &str) -> Result<(), Error>;
+}
+
+/// A name that no other run restores into while this is there.
+pub struct Hold(Option<Box<dyn Send + Sync>>);
+
+impl Hold {
+    /// For a source that cannot keep others out.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// Whatever keeps others out until it is dropped.
+    #[must_use]
+    pub fn until_dropped(guard: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+}
+
+impl Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Hold").field(&self.0.is_some()).finish()
+    }
 }
 
 /// Where a restore goes.
@@ -196,11 +243,23 @@ macro_rules! through_pointer {
                 (**self).dump(sink).await
             }
 
+            async fn dump_watched(
+                &self,
+                sink: &mut (dyn AsyncWrite + Send + Unpin),
+                progress: &dyn Progress,
+            ) -> Result<Snapshot, Error> {
+                (**self).dump_watched(sink, progress).await
+            }
+
             async fn inspect(
                 &self,
                 archive: &mut (dyn AsyncRead + Send + Unpin),
             ) -> Result<u64, Error> {
                 (**self).inspect(archive).await
+            }
+
+            async fn hold(&self, database: &str) -> Result<Hold, Error> {
+                (**self).hold(database).await
             }
 
             async fn restore(

@@ -13,6 +13,8 @@ pub struct Conninfo {
     pub(crate) hosts: Vec<Host>,
     pub(crate) user: String,
     pub(crate) database: String,
+    /// Whether somebody said so, or it is only libpq's default.
+    pub(crate) names_database: bool,
     /// One per host: a password file may know a different one for each.
     pub(crate) passwords: Vec<Option<String>>,
     /// Where the passwords came from, when that was a file.
@@ -76,6 +78,13 @@ impl Conninfo {
         &self.database
     }
 
+    /// Whether the text, its service or `PGDATABASE` names the database. Otherwise it is libpq's
+    /// default, the one called like the user, which is seldom what was meant.
+    #[must_use]
+    pub fn names_database(&self) -> bool {
+        self.names_database
+    }
+
     /// The user's name.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -119,6 +128,7 @@ impl Conninfo {
     pub fn with_database(&self, database: &str) -> Self {
         Self {
             database: database.to_owned(),
+            names_database: true,
             ..self.clone()
         }
     }

@@ -54,7 +54,8 @@ fn resolve(
         .map(str::to_owned)
         .or_else(|| around.user())
         .ok_or_else(|| Error::reading(ErrorKind::Malformed, "it names no user"))?;
-    let database = params.get("dbname").unwrap_or(&user).to_owned();
+    let named = params.get("dbname");
+    let database = named.unwrap_or(&user).to_owned();
     let mut warnings = Vec::new();
     let mut file = None;
     let passwords = match params.get("password") {
@@ -82,6 +83,7 @@ fn resolve(
     Ok(Conninfo {
         hosts,
         user,
+        names_database: named.is_some(),
         database,
         passwords,
         passfile: file,

@@ -3,16 +3,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use ripcord_backup::sources::{Extract, OnConflict, PutBackMode, Switch};
+use ripcord_backup::shown::Bytes;
+use ripcord_backup::sources::{Extract, OnConflict, PutBackMode};
 use ripcord_backup::{
     BackupId, CreateOptions, Entry, Freshness, GateAnswer, Level, Source, State, Vault,
 };
 use serde_json::{Value, json};
 
-use super::{export, retention, under_lease};
+use super::restore::{self, Restore, Then};
+use super::{export, mysql, retention, under_lease};
 use crate::cli::BackupCommand;
-use crate::compose::restored_name;
-use crate::config::{BackupConfig, show_size};
+use crate::config::BackupConfig;
 use crate::exit::Exit;
 use crate::progress::BackupProgress;
 use crate::report::{chain, refusal};
@@ -37,16 +38,41 @@ pub(super) async fn run(wiring: &Wiring, command: BackupCommand, json: bool) -> 
             id,
             into,
             switch,
+            in_place,
+            dry_run,
+            ..
+        } if wiring.config.mysql.is_some() => {
+            if switch || in_place {
+                bail!(
+                    "--switch and --in-place are for PostgreSQL only; restore without, and point the service to the new name"
+                );
+            }
+            mysql::restore(wiring, &vault, &parse(&id)?, into, dry_run, json).await
+        }
+        BackupCommand::Restore {
+            id,
+            into,
+            switch,
+            in_place,
+            keep_schema,
+            allow_restore,
             dry_run,
         } => {
+            let then = match (switch, in_place) {
+                (true, _) => Then::Switch,
+                (_, true) => Then::Replace,
+                _ => Then::Stay,
+            };
             let wish = Restore {
                 id: parse(&id)?,
                 into,
-                switch,
+                then,
+                keep: keep_schema,
+                reason: allow_restore,
                 dry_run,
             };
-            let takes_over = wish.switch && !wish.dry_run;
-            let work = restore(wiring, &vault, wish, json);
+            let takes_over = wish.takes_over();
+            let work = restore::run(wiring, &vault, wish, json);
             if takes_over {
                 under_lease(wiring, json, work).await
             } else {
@@ -126,7 +152,7 @@ async fn create(
     dry_run: bool,
     json: bool,
 ) -> Result<Exit> {
-    let source = wiring.source()?;
+    let source = wiring.live()?;
     let level = level_of(level, config)?;
     if dry_run {
         let text = format!(
@@ -150,11 +176,11 @@ async fn create(
         Err(e) => return refused(wiring, json, None, &e),
     };
     let text = format!(
-        "backup {} of {}: {}, {} rows, verified at level {}",
+        "backup {} of {}: {}; archive {}; proven at level {}",
         manifest.id,
         manifest.source,
-        show_size(manifest.archive.bytes),
-        manifest.fingerprint.rows(),
+        manifest.holds(),
+        Bytes(manifest.archive.bytes),
         manifest.verification.level
     );
     let value = json!({
@@ -177,9 +203,18 @@ pub(super) fn refused(
     error: &ripcord_backup::Error,
 ) -> Result<Exit> {
     use ripcord_backup::ErrorKind as K;
-    let mut text = format!("failed to {}", chain(error));
+    let mut text = format!("failed to {}", error.chain());
     if let Some(help) = error.help() {
         let _ = write!(text, "; {help}");
+    }
+    if error.kind() == K::AlreadyRunning {
+        say(
+            wiring,
+            json,
+            &text,
+            json!({"schema": 1, "backup": id, "level": Value::Null, "findings": [text]}),
+        );
+        return Ok(Exit::LeaseHeld);
     }
     let usage = matches!(
         error.kind(),
@@ -241,6 +276,9 @@ fn entry_json(entry: &Entry) -> Value {
         State::Broken { reason } => {
             json!({"backup": entry.id, "state": "broken", "reason": reason})
         }
+        State::Foreign { reason } => {
+            json!({"backup": entry.id, "state": "foreign", "reason": reason})
+        }
         _ => json!({"backup": entry.id, "state": "unknown"}),
     }
 }
@@ -248,15 +286,16 @@ fn entry_json(entry: &Entry) -> Value {
 fn entry_text(entry: &Entry) -> String {
     match &entry.state {
         State::Good { manifest, level } => format!(
-            "{}  {:<9} {:>10}  {} rows  {}",
+            "{}  {:<9} {:>10}  {}  {}",
             entry.id,
             level.as_str(),
-            show_size(manifest.archive.bytes),
-            manifest.fingerprint.rows(),
+            Bytes(manifest.archive.bytes).to_string(),
+            manifest.holds(),
             manifest.source
         ),
         State::Failed { reason, .. } => format!("{}  FAILED verification: {reason}", entry.id),
         State::Broken { reason } => format!("{}  BROKEN: {reason}", entry.id),
+        State::Foreign { reason } => format!("{}  foreign: {reason}", entry.id),
         _ => format!("{}  unknown", entry.id),
     }
 }
@@ -271,11 +310,14 @@ async fn verify(
 ) -> Result<Exit> {
     let id = parse(id)?;
     let level = level_of(level, config)?;
-    let source = wiring.source()?;
+    let source = wiring.live()?;
     let progress = BackupProgress::new(Arc::clone(&wiring.output));
     match vault.verify(&source, &id, level, &progress).await {
         Ok(proven) => {
-            let text = format!("backup {id} is verified at level {}", proven.level);
+            let mut text = format!("backup {id}: proven at level {}", proven.level);
+            if let Some(reason) = &proven.limited {
+                let _ = write!(text, "\nnote: no more than {}: {reason}", proven.level);
+            }
             say(
                 wiring,
                 json,
@@ -286,117 +328,6 @@ async fn verify(
         }
         Err(e) => refused(wiring, json, Some(&id), &e),
     }
-}
-
-#[derive(Debug)]
-struct Restore {
-    id: BackupId,
-    into: Option<String>,
-    switch: bool,
-    dry_run: bool,
-}
-
-async fn restore(wiring: &Wiring, vault: &Vault, wish: Restore, json: bool) -> Result<Exit> {
-    let source = wiring.source()?;
-    let live = wiring
-        .config
-        .database
-        .as_ref()
-        .context("this needs [database] in the configuration")?
-        .conninfo
-        .database()
-        .to_owned();
-    let into = wish
-        .into
-        .clone()
-        .unwrap_or_else(|| restored_name(&live, &wish.id));
-    if into == live {
-        bail!(
-            "a backup is never restored over the live database {live:?}; restore beside it, then --switch"
-        );
-    }
-    let manifest = match vault.manifest(&wish.id).await {
-        Ok(manifest) => manifest,
-        Err(e) => return refused(wiring, json, Some(&wish.id), &e),
-    };
-    let written = source.writes_since(&manifest.writes).await.ok().flatten();
-    let lost: Vec<String> = written
-        .iter()
-        .flatten()
-        .map(|(table, w)| {
-            format!(
-                "{table}: {} inserted, {} updated, {} deleted",
-                w.inserted, w.updated, w.deleted
-            )
-        })
-        .collect();
-    if wish.dry_run {
-        let mut text = format!("would restore backup {} into {into:?}", wish.id);
-        if wish.switch {
-            let _ = write!(
-                text,
-                ", then put it in the place of {live:?}. Written since the backup (an estimate):"
-            );
-            for line in &lost {
-                let _ = write!(text, "\n  {line}");
-            }
-        }
-        say(
-            wiring,
-            json,
-            &text,
-            json!({"schema": 1, "backup": wish.id, "database": into, "switch": wish.switch, "lost_estimate": lost, "dry_run": true}),
-        );
-        return Ok(Exit::Ok);
-    }
-    let switch = Switch::new(&into, wish.id.clone());
-    if wish.switch && source.switched(&switch).await? {
-        // An earlier call was cut off behind the rename: there is nothing left to restore.
-        let kept = switch.kept_name(&live);
-        let text = format!(
-            "{live:?} holds backup {} already; the old database is kept as {kept:?}",
-            wish.id
-        );
-        let value = json!({"schema": 1, "backup": wish.id, "database": live, "switched": true, "kept": kept, "lost_estimate": []});
-        say(wiring, json, &text, value);
-        return Ok(Exit::Ok);
-    }
-    let progress = BackupProgress::new(Arc::clone(&wiring.output));
-    let restored = match vault.restore(&source, &wish.id, &into, &progress).await {
-        Ok(restored) => restored,
-        Err(e) => return refused(wiring, json, Some(&wish.id), &e),
-    };
-    if !wish.switch {
-        let text = format!(
-            "backup {} is restored in {:?}, verified; the live database is untouched",
-            wish.id, restored.database
-        );
-        say(
-            wiring,
-            json,
-            &text,
-            json!({"schema": 1, "backup": wish.id, "database": restored.database, "switched": false}),
-        );
-        return Ok(Exit::Ok);
-    }
-    let switched = match source
-        .switch(&Switch::new(&restored.database, wish.id.clone()))
-        .await
-    {
-        Ok(switched) => switched,
-        Err(e) => return refused(wiring, json, Some(&wish.id), &e),
-    };
-    let text = format!(
-        "{live:?} holds backup {} now; the old database is kept as {:?}",
-        wish.id, switched.kept
-    );
-    say(
-        wiring,
-        json,
-        &text,
-        json!({"schema": 1, "backup": wish.id, "database": live, "switched": true, "kept": switched.kept, "lost_estimate": lost}),
-    );
-    Ok(Exit::Ok)
 }
 
 async fn gate(
@@ -411,22 +342,14 @@ async fn gate(
         max_age.unwrap_or(config.max_age),
         level_of(min_level, config)?,
     );
-    if wiring.config.database.is_some() {
-        wanted.source = Some(wiring.source()?.name().to_owned());
+    if wiring.config.database.is_some() || wiring.config.mysql.is_some() {
+        wanted.source = Some(wiring.live()?.name().to_owned());
     }
     let answer = vault.gate(&wanted).await;
     let text = match &answer {
-        GateAnswer::Ok {
-            id,
-            level,
-            age_seconds,
-            restore_seconds,
-        } => format!(
-            "ok: backup {id}, level {level}, {:.1} h old, restores in {:.1} s",
-            age_seconds / 3600.0,
-            restore_seconds.unwrap_or_default()
-        ),
-        other => format!("no: {}", refusal(other).text),
+        // With what to do about it.
+        GateAnswer::None => format!("no: {}", refusal(&answer).text),
+        answer => answer.to_string(),
     };
     let mut value = serde_json::to_value(&answer)?;
     if let Some(map) = value.as_object_mut() {

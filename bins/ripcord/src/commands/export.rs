@@ -1,15 +1,14 @@
 //! `ripcord backup export|put-back`.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::Result;
+use ripcord_backup::shown::Bytes;
 use ripcord_backup::sources::{Extract, ExtractSource, OnConflict, PutBackMode, PutBackOptions};
 use ripcord_backup::{BackupId, CreateOptions, Vault};
 use serde_json::{Value, json};
 
 use super::backup::{refused, say};
-use crate::config::show_size;
 use crate::exit::Exit;
 use crate::progress::BackupProgress;
 use crate::wiring::Wiring;
@@ -29,10 +28,10 @@ pub(super) async fn export(
         Err(e) => return refused(wiring, json, None, &e),
     };
     let text = format!(
-        "export {}: {}, {} rows, verified at level {}",
+        "export {}: {}; archive {}; proven at level {}",
         manifest.id,
-        show_size(manifest.archive.bytes),
-        manifest.fingerprint.rows(),
+        manifest.holds(),
+        Bytes(manifest.archive.bytes),
         manifest.verification.level
     );
     let value = json!({
@@ -69,30 +68,17 @@ pub(super) async fn put_back(
         Ok(done) => done,
         Err(e) => return refused(wiring, json, Some(id), &e),
     };
-    let would = match mode {
-        PutBackMode::DryRun => "would be ",
-        _ => "",
-    };
-    let mut text = String::new();
     let mut tables: Vec<Value> = Vec::new();
     for (table, counts) in &done.tables {
-        let _ = writeln!(
-            text,
-            "{table}: {would}{} inserted, {} updated; {} unchanged, {} left as they are, {} gone",
-            counts.inserted, counts.updated, counts.unchanged, counts.skipped, counts.missing
-        );
         tables.push(json!({
             "table": table, "inserted": counts.inserted, "updated": counts.updated,
             "unchanged": counts.unchanged, "skipped": counts.skipped, "missing": counts.missing,
         }));
     }
-    for remark in done.conflicts.iter().chain(&done.notes) {
-        let _ = writeln!(text, "note: {remark}");
-    }
     let value = json!({
         "schema": 1, "backup": id, "dry_run": mode == PutBackMode::DryRun, "tables": tables,
         "conflicts": done.conflicts, "notes": done.notes,
     });
-    say(wiring, json, text.trim_end(), value);
+    say(wiring, json, done.told(mode).trim_end(), value);
     Ok(Exit::Ok)
 }

@@ -6,8 +6,10 @@ mod deploy;
 mod export;
 mod history;
 mod migration;
+mod mysql;
 mod notify;
 mod plan;
+mod restore;
 mod retention;
 
 use std::path::Path;
@@ -144,12 +146,19 @@ fn load(file: &Path, environment: &str, ci: &Ci) -> Result<Wiring> {
     Ok(Wiring::new(config, Arc::new(output)))
 }
 
-/// An error for people: the engine's errors already carry their sources.
+/// An error for people.
 fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    match error.downcast_ref::<ripcord_rollback::Error>() {
-        Some(error) => error.chain(),
-        None => crate::report::chain(error),
+    if let Some(error) = error.downcast_ref::<ripcord_rollback::Error>() {
+        return error.chain();
     }
+    // As a fragment after "failed to", with what can be done about it.
+    if let Some(error) = error.downcast_ref::<ripcord_backup::Error>() {
+        return match error.help() {
+            Some(help) => format!("failed to {}; {help}", error.chain()),
+            None => format!("failed to {}", error.chain()),
+        };
+    }
+    crate::report::chain(error)
 }
 
 /// Errors happen before anything was touched, except for a lease that was lost and a journal that broke.
@@ -201,4 +210,26 @@ async fn under_lease(
         wiring.output.result(&crate::report::story_text(&report));
     }
     Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the program `backup` tells them.
+    #[test]
+    fn errors_about_backups_name_their_causes_and_what_helps() {
+        let cause = std::io::Error::other("connection refused");
+        let kind = ripcord_backup::ErrorKind::StoreUnreachable;
+        let error = ripcord_backup::Error::new("list", "s3://shop", kind, "").with_source(cause);
+        let error = anyhow::Error::from(error);
+        assert_eq!(
+            told(error.as_ref()),
+            "failed to list s3://shop: connection refused"
+        );
+        let kind = ripcord_backup::ErrorKind::NoSpace;
+        let error = ripcord_backup::Error::new("back up", "shop", kind, "").with_help("make room");
+        let error = anyhow::Error::from(error);
+        assert_eq!(told(error.as_ref()), "failed to back up shop; make room");
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use ripcord_backup::retention::LabelRule;
+use ripcord_backup::shown::Bytes;
 use ripcord_backup::{
     BackupId, Clock as _, ImportOptions, Passphrase, Source as _, SystemClock, Vault,
 };
@@ -13,10 +14,9 @@ use ripcord_conninfo::{Surroundings as _, System};
 use serde_json::{Value, json};
 
 use super::history::deployments_within_reach;
-use crate::config::{BackupConfig, show_size};
+use crate::config::BackupConfig;
 use crate::exit::Exit;
 use crate::progress::BackupProgress;
-use crate::report::chain;
 use crate::wiring::Wiring;
 
 /// Shows what goes and what stays and why; deletes with `confirm`.
@@ -33,7 +33,7 @@ pub(super) async fn prune(
         keep.keep_labels
             .push(LabelRule::exactly("deployment", deployment));
     }
-    let source = wiring.source()?;
+    let source = wiring.live()?;
     let plan = vault
         .plan_prune(&keep, source.name(), SystemClock.now())
         .await?;
@@ -52,31 +52,27 @@ pub(super) async fn prune(
             .output
             .json(json!({"schema": 1, "backups": lines, "deleted": deleted}));
     } else {
-        let mut text = String::new();
-        for line in &plan.lines {
-            let _ = writeln!(text, "{}  {}", line.id, line.decision);
-        }
+        let mut text = plan.to_string();
         match &report {
-            None => {
-                let _ = write!(
-                    text,
-                    "{} to delete; --confirm deletes them",
-                    plan.deletions().count()
-                );
+            None if plan.deletions().count() > 0 => {
+                let count = plan.deletions().count();
+                let _ = writeln!(text, "nothing is deleted yet; --confirm deletes {count}");
             }
-            Some(report) => {
-                for (id, reason) in &report.spared {
-                    let _ = writeln!(text, "{id}  stays after all: {reason}");
-                }
-                let _ = write!(text, "{} deleted", report.deleted.len());
-            }
+            None => {}
+            Some(report) => text.push_str(&report.to_string()),
         }
-        wiring.output.result(&text);
+        wiring.output.result(text.trim_end());
     }
-    match report.and_then(|report| report.failed.into_iter().next()) {
-        Some((id, error)) => bail!("failed to delete backup {id}: {}", chain(&error)),
-        None => Ok(Exit::Ok),
+    let failed: Vec<String> = report
+        .iter()
+        .flat_map(|report| &report.failed)
+        .map(|(id, error)| format!("backup {id}: failed to {}", error.chain()))
+        .collect();
+    if !failed.is_empty() {
+        // The document does not say which.
+        bail!("not all could be deleted: {}", failed.join("; "));
     }
+    Ok(Exit::Ok)
 }
 
 /// Pins, or unpins without a reason.
@@ -126,18 +122,18 @@ pub(super) async fn import(
     // As old as the file, not as young as the import.
     let modified = open.metadata().await?.modified()?;
     options.created = Some(modified.try_into().context("the file's time")?);
-    let source = wiring.source()?;
+    let source = wiring.live()?;
     let progress = BackupProgress::new(Arc::clone(&wiring.output));
     let manifest = match vault.import(&source, open, &options, &progress).await {
         Ok(manifest) => manifest,
         Err(e) => return super::backup::refused(wiring, json, None, &e),
     };
     let text = format!(
-        "backup {} from {}: {}, {} rows, verified at level {}",
+        "backup {} from {}: {}; archive {}; proven at level {}",
         manifest.id,
         file.display(),
-        show_size(manifest.archive.bytes),
-        manifest.fingerprint.rows(),
+        manifest.holds(),
+        Bytes(manifest.archive.bytes),
         manifest.verification.level
     );
     let value = json!({

@@ -366,6 +366,13 @@ impl Database for GuardedDatabase {
         {
             return Ok(());
         }
+        if !self.backup.keep_schemas.is_empty() {
+            // What they hold now would stay behind with the old database.
+            source
+                .ready_to_switch(&switch, &self.backup.keep_schemas)
+                .await
+                .map_err(|e| of_backup("switch to", e))?;
+        }
         self.vault
             .restore(&source, &id, &into, &progress)
             .await

@@ -1,14 +1,15 @@
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ripcord_backup::retention::Retention;
-use ripcord_backup::stores::Secret;
+use ripcord_backup::sources::Layout;
+use ripcord_backup::stores::{PartSize, Secret};
 use ripcord_backup::{Encryption, Level, Recipient};
 
-use super::ConfigError;
 use super::read::Reader;
 use super::section::Section;
+use super::{ConfigError, DatabaseConfig, ReleaseConfig};
 
 /// `[backup]`.
 #[derive(Clone, Debug)]
@@ -25,6 +26,10 @@ pub struct BackupConfig {
     pub jobs: Option<NonZeroUsize>,
     /// A folder with room for an uncompressed archive.
     pub staging: Option<PathBuf>,
+    /// How a dump is written.
+    pub layout: Layout,
+    /// Schemas that a restore in place leaves as they are.
+    pub keep_schemas: Vec<String>,
     /// What `backup prune` keeps.
     pub keep: Retention,
 }
@@ -51,6 +56,8 @@ pub struct S3Config {
     pub region: Option<String>,
     /// The key's id and the key; absent for what the surroundings give (`AWS_…`, the machine's role).
     pub key: Option<(String, Secret)>,
+    /// Bytes in a part of an upload; absent for the library's own.
+    pub part_size: Option<PartSize>,
 }
 
 impl std::fmt::Display for StoreConfig {
@@ -61,6 +68,8 @@ impl std::fmt::Display for StoreConfig {
         }
     }
 }
+
+const LAYOUTS: [(&str, Layout); 2] = [("stream", Layout::Stream), ("directory", Layout::Directory)];
 
 /// Reads `[backup]`.
 pub(super) fn read(
@@ -85,10 +94,64 @@ pub(super) fn read(
         encryption: encryption(reader, section)?,
         jobs: section.number("jobs")?.and_then(NonZeroUsize::new),
         staging: section.text("staging")?.map(|path| reader.path(path)),
+        layout: section
+            .choice("layout", &LAYOUTS)?
+            .unwrap_or(Layout::Stream),
+        keep_schemas: section.texts("keep_schemas")?.unwrap_or_default(),
         keep: keep(section.table("keep")?)?,
     };
+    if backup.layout == Layout::Directory && backup.staging.is_none() {
+        return Err(section
+            .wrong(
+                "layout",
+                "`backup.layout` \"directory\" needs `backup.staging`",
+            )
+            .with_hint("name a folder with room for the uncompressed archive"));
+    }
     section.finish()?;
     Ok(backup)
+}
+
+/// Fails when `[backup]` does not go with what else is configured.
+pub(super) fn expect_fit(
+    top: &Section<'_>,
+    backup: &BackupConfig,
+    release: Option<&ReleaseConfig>,
+    database: Option<&DatabaseConfig>,
+) -> Result<(), ConfigError> {
+    if backup.layout == Layout::Directory && database.is_some_and(|d| d.container.is_some()) {
+        let message = "`backup.layout` \"directory\" cannot reach a database inside of a container";
+        return Err(top
+            .wrong("backup", message)
+            .with_hint("leave it out, or publish the server's port"));
+    }
+    let (StoreConfig::Folder(store), Some(release)) = (&backup.store, release) else {
+        return Ok(());
+    };
+    // Old releases are removed, and a backup must not go with one.
+    for folder in ["releases", "current"] {
+        if real(store).starts_with(real(&release.root.join(folder))) {
+            let message = format!(
+                "`backup.store` is inside of the releases, {}",
+                release.root.join(folder).display()
+            );
+            return Err(top
+                .wrong("backup", message)
+                .with_hint("keep backups in a folder, or better on a disk, of their own"));
+        }
+    }
+    Ok(())
+}
+
+/// Without links, as far as the path exists.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for there in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (there.canonicalize(), path.strip_prefix(there)) {
+            return real.join(rest);
+        }
+    }
+    path
 }
 
 fn store(reader: &mut Reader<'_>, section: &Section<'_>) -> Result<StoreConfig, ConfigError> {
@@ -112,10 +175,16 @@ fn store(reader: &mut Reader<'_>, section: &Section<'_>) -> Result<StoreConfig, 
         endpoint: None,
         region: None,
         key: None,
+        part_size: None,
     };
     if let Some(s3) = s3 {
         found.endpoint = s3.text("endpoint")?.map(str::to_owned);
         found.region = s3.text("region")?.map(str::to_owned);
+        found.part_size = s3.text("part_size")?.map(str::parse).transpose().map_err(
+            |e: ripcord_backup::Error| {
+                s3.wrong("part_size", format!("`backup.s3.part_size`: failed to {e}"))
+            },
+        )?;
         let id = ["access_key", "access_key_env", "access_key_file"];
         if id.iter().any(|key| s3.has(key)) {
             let secret = ["secret_key", "secret_key_env", "secret_key_file"];
@@ -137,7 +206,11 @@ fn encryption(
     section: &Section<'_>,
 ) -> Result<Option<Encryption>, ConfigError> {
     let wrong = |key: &str, error: &ripcord_backup::Error| {
-        section.wrong(key, format!("`backup.{key}`: failed to {error}"))
+        let wrong = section.wrong(key, format!("`backup.{key}`: failed to {error}"));
+        match error.help() {
+            Some(help) => wrong.with_hint(help),
+            None => wrong,
+        }
     };
     if let Some(name) = section.text("passphrase_env")? {
         for other in ["encrypt_to", "identity_file"] {
@@ -157,6 +230,14 @@ fn encryption(
     }
     let identities = match section.text("identity_file")? {
         None => None,
+        Some(path) if Recipient::is_secret_key(path) => {
+            return Err(section
+                .wrong(
+                    "identity_file",
+                    "`backup.identity_file` is a secret key itself",
+                )
+                .with_hint("put it into a file and give the file's path"));
+        }
         Some(path) => reader.secret_content(section, "identity_file", path)?,
     };
     let encryption = match (recipients.is_empty(), identities) {

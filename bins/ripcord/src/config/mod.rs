@@ -3,6 +3,7 @@
 
 mod backup;
 mod checks;
+mod database;
 mod deploy;
 mod error;
 mod gates;
@@ -16,7 +17,7 @@ pub use backup::{BackupConfig, S3Config, StoreConfig};
 pub use checks::{CheckConfig, CheckKind, HttpConfig, PostgresConfig, ReleaseFrom};
 pub use error::ConfigError;
 pub use model::{
-    Config, DatabaseConfig, DeployConfig, GateConfig, ManagerConfig, MigrationsConfig,
+    Config, DatabaseConfig, DeployConfig, GateConfig, ManagerConfig, MigrationsConfig, MysqlConfig,
     NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
 };
 pub use read::{Sources, load};

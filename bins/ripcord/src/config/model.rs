@@ -23,6 +23,8 @@ pub struct Config {
     pub gates: Vec<(String, GateConfig)>,
     /// The database whose schema moves with the releases.
     pub database: Option<DatabaseConfig>,
+    /// The same on MySQL or MariaDB, which is backed up and not migrated.
+    pub mysql: Option<MysqlConfig>,
     /// Where the migrations are in a release.
     pub migrations: Option<MigrationsConfig>,
     /// Backups.
@@ -109,6 +111,13 @@ pub struct DatabaseConfig {
     pub conninfo: Conninfo,
     /// The container that it can only be reached from.
     pub container: Option<String>,
+}
+
+/// `[database]` with `kind = "mysql"`.
+#[derive(Clone, Debug)]
+pub struct MysqlConfig {
+    /// The connection string, which holds the password.
+    pub url: ripcord_notify::Secret,
 }
 
 /// `[migrations]`.

@@ -9,8 +9,8 @@ use ripcord_notify::{Secret, Severity};
 use super::section::Section;
 use super::tree::{self, Entry, Node, Table, Value};
 use super::{
-    Config, ConfigError, DatabaseConfig, ManagerConfig, MigrationsConfig, NotifyConfig, NotifyKind,
-    ReleaseConfig, WriterConfig,
+    Config, ConfigError, ManagerConfig, MigrationsConfig, NotifyConfig, NotifyKind, ReleaseConfig,
+    WriterConfig,
 };
 
 /// Where the file came from and what it may refer to.
@@ -194,14 +194,24 @@ impl Reader<'_> {
             Some(section) => super::gates::read(&section, &names)?,
             None => Vec::new(),
         };
-        let database = top
-            .table("database")?
-            .map(|s| self.database(&s))
-            .transpose()?;
+        let (database, mysql) = match top.table("database")? {
+            Some(section) => super::database::read(self, &section)?,
+            None => (None, None),
+        };
         let migrations = top
             .table("migrations")?
             .map(|s| migrations(&s))
             .transpose()?;
+        if migrations.is_some() && mysql.is_some() {
+            return Err(top
+                .wrong(
+                    "migrations",
+                    "[migrations] cannot go with a `mysql` database",
+                )
+                .with_hint(
+                    "MySQL and MariaDB are backed up by `ripcord backup`; leave [migrations] out",
+                ));
+        }
         if migrations.is_some() && database.is_none() {
             return Err(top.wrong("migrations", "[migrations] needs a [database]"));
         }
@@ -215,6 +225,9 @@ impl Reader<'_> {
             .table("backup")?
             .map(|s| super::backup::read(self, &s))
             .transpose()?;
+        if let Some(backup) = &backup {
+            super::backup::expect_fit(top, backup, release.as_ref(), database.as_ref())?;
+        }
         let deploy = super::deploy::read(top.table("deploy")?)?;
         let bake = match top.table("observe")? {
             Some(section) => {
@@ -237,6 +250,7 @@ impl Reader<'_> {
             checks,
             gates,
             database,
+            mysql,
             migrations,
             backup,
             deploy,
@@ -251,6 +265,16 @@ impl Reader<'_> {
     /// A path relative to the configuration's folder.
     pub(super) fn path(&self, text: &str) -> PathBuf {
         self.folder.join(text)
+    }
+
+    /// Whether references are followed, so that there is something to check.
+    pub(super) fn resolves(&self) -> bool {
+        self.resolve == Resolve::Yes
+    }
+
+    /// Masks one more text wherever text goes out.
+    pub(super) fn keep_secret(&mut self, text: impl Into<String>) {
+        self.secrets.push(text.into());
     }
 
     /// A value given by reference; the plain form is only for values without a credential in them.
@@ -392,19 +416,6 @@ impl Reader<'_> {
             .extend(conninfo.secrets().into_iter().map(str::to_owned));
         self.warnings.extend(conninfo.warnings().iter().cloned());
         Ok(conninfo)
-    }
-
-    fn database(&mut self, section: &Section<'_>) -> Result<DatabaseConfig, ConfigError> {
-        section
-            .choice("kind", &[("postgres", ())])?
-            .ok_or_else(|| section.missing("kind"))?;
-        let conninfo = self.conninfo(section)?;
-        let container = section.text("container")?.map(str::to_owned);
-        section.finish()?;
-        Ok(DatabaseConfig {
-            conninfo,
-            container,
-        })
     }
 
     fn release(&self, section: &Section<'_>) -> Result<ReleaseConfig, ConfigError> {

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use ripcord_backup::GateAnswer;
+use ripcord_backup::shown::Age;
 use ripcord_rollback::plan::Reason;
 
 use super::DeploymentReport;
@@ -33,8 +34,8 @@ pub fn refusal(answer: &GateAnswer) -> Reason {
         GateAnswer::Stale { id, age_seconds } => Reason::new(
             "backup_stale",
             format!(
-                "the newest backup {id} is {:.1} h old",
-                age_seconds / 3600.0
+                "the newest backup {id} is {} old",
+                Age::of_seconds(*age_seconds)
             ),
         ),
         GateAnswer::Unverified { id, level } => Reason::new(
@@ -47,7 +48,7 @@ pub fn refusal(answer: &GateAnswer) -> Reason {
         ),
         GateAnswer::StoreUnreachable { reason } => Reason::new(
             "backup_store_unreachable",
-            format!("the store does not answer: {reason}"),
+            format!("the store does not answer: failed to {reason}"),
         ),
         _ => Reason::new(
             "backup_unknown",

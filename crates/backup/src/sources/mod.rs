@@ -1,5 +1,7 @@
 //! What can be backed up.
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod child;
 #[cfg(feature = "folder")]
 mod folder;
 #[cfg(feature = "mysql")]
@@ -13,7 +15,7 @@ pub use folder::{FolderOptions, FolderSource, FolderSwitched, Owners};
 pub use mysql::{MarkPlace, MysqlOptions, MysqlSource};
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    ConstraintChecks, Container, Contents, Extract, ExtractSource, Layout, OnConflict,
-    PostgresOptions, PostgresSource, PutBack, PutBackMode, PutBackOptions, RowCounts, RowHashes,
-    Switch, Switched,
+    ConstraintChecks, Container, Contents, Extract, ExtractSource, InPlace, Layout, OnConflict,
+    PostgresOptions, PostgresSource, PutBack, PutBackMode, PutBackOptions, Replaced, RowCounts,
+    RowHashes, Switch, Switched,
 };

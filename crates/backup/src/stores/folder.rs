@@ -1,5 +1,9 @@
+mod guard;
+mod staging;
+mod walk;
+
 use std::fmt;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path as FsPath, PathBuf};
@@ -7,21 +11,31 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+    UploadPart,
 };
 
-use super::store::{Room, Store};
+use super::store::{Leftovers, Room, Store};
 use crate::{Error, ErrorKind};
+
+pub(crate) use guard::Foreign;
+use staging::Existing;
+
+/// As errors of the local file system are called.
+const STORE: &str = "LocalFileSystem";
 
 /// A store in a local folder. The folder is made if it is missing, with mode 0700; files get mode
 /// 0600 before anything is written to them, or before anybody can know their name; files and
 /// folders are synced before a write counts as done.
+///
+/// Only folders and regular files in it count. A link, a pipe or a device is neither opened, nor
+/// followed, nor deleted: where one takes the place of a file, reading that file is an error.
 ///
 /// # Errors
 /// `Store` when the folder cannot be made or used.
@@ -52,10 +66,12 @@ pub fn folder(root: &FsPath) -> std::result::Result<Store, Error> {
         inner: Arc::new(inner),
         root,
     });
-    Ok(Store::from(Arc::clone(&folder)).with_room(folder))
+    Ok(Store::from(Arc::clone(&folder))
+        .with_room(Arc::clone(&folder) as Arc<dyn Room>)
+        .with_leftovers(folder))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Folder {
     inner: Arc<LocalFileSystem>,
     root: PathBuf,
@@ -66,22 +82,11 @@ impl Folder {
         self.inner.path_to_filesystem(path)
     }
 
-    /// Keeps others out of the folders on the way to a file.
-    fn private_parents(&self, path: &Path) -> Result<()> {
+    /// The path of something that is a file, or not there.
+    fn file(&self, path: &Path) -> Result<PathBuf> {
         let file = self.fs_path(path)?;
-        if let Some(parent) = file.parent() {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(parent)
-                .map_err(io_error)?;
-        }
-        Ok(())
-    }
-
-    /// The files `name#1` and so on, that hold an upload until it is complete.
-    fn staged(&self, path: &Path) -> Result<Vec<PathBuf>> {
-        staged(&self.fs_path(path)?)
+        guard::expect_file(&self.root, &file)?;
+        Ok(file)
     }
 }
 
@@ -89,6 +94,14 @@ impl Room for Folder {
     fn free(&self) -> std::io::Result<u64> {
         let disk = rustix::fs::statvfs(&self.root)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+}
+
+impl Leftovers for Folder {
+    fn clear(&self, folder: &Path) -> std::io::Result<()> {
+        let folder = self.root.join(folder.as_ref());
+        guard::expect_folders(&self.root, &folder.join("in it")).map_err(std::io::Error::other)?;
+        staging::clear(&self.root, &folder)
     }
 }
 
@@ -107,10 +120,21 @@ impl ObjectStore for Folder {
         payload: PutPayload,
         opts: PutOptions,
     ) -> Result<PutResult> {
-        self.private_parents(location)?;
-        let result = self.inner.put_opts(location, payload, opts).await?;
-        private(&self.fs_path(location)?)?;
-        Ok(result)
+        let existing = match opts.mode {
+            PutMode::Create => Existing::Refuse,
+            PutMode::Overwrite => Existing::Replace,
+            PutMode::Update(_) => return Err(not_known("an update of a known version")),
+        };
+        if !opts.attributes.is_empty() {
+            return Err(not_known("attributes"));
+        }
+        let (root, file) = (self.root.clone(), self.fs_path(location)?);
+        blocking(move || staging::put(&root, &file, &payload, existing)).await?;
+        Ok(PutResult {
+            e_tag: None,
+            version: None,
+            extensions: Default::default(),
+        })
     }
 
     async fn put_multipart_opts(
@@ -118,20 +142,28 @@ impl ObjectStore for Folder {
         location: &Path,
         opts: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.private_parents(location)?;
+        let file = self.file(location)?;
+        staging::make_parents(&self.root, &file).map_err(io_error)?;
         let upload = self.inner.put_multipart_opts(location, opts).await?;
         // The file exists by now and is still empty.
-        for file in self.staged(location)? {
-            private(&file)?;
+        let mut held = Vec::new();
+        for staged in staging::staged(&file).map_err(io_error)? {
+            private(&staged)?;
+            held.extend(staging::hold(&staged));
         }
-        Ok(upload)
+        Ok(Box::new(Upload {
+            inner: upload,
+            _held: held,
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.file(location)?;
         self.inner.get_opts(location, options).await
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.file(location)?;
         self.inner.get_ranges(location, ranges).await
     }
 
@@ -139,12 +171,13 @@ impl ObjectStore for Folder {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        let inner = Arc::clone(&self.inner);
+        let folder = self.clone();
         // A killed upload leaves its staging file, which the store itself does not know by name.
         let locations = locations.map(move |location| {
             let location = location?;
-            for file in staged(&inner.path_to_filesystem(&location)?)? {
-                std::fs::remove_file(file).map_err(io_error)?;
+            let file = folder.file(&location)?;
+            for staged in staging::staged(&file).map_err(io_error)? {
+                std::fs::remove_file(staged).map_err(io_error)?;
             }
             Ok(location)
         });
@@ -152,7 +185,12 @@ impl ObjectStore for Folder {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let (root, prefix) = (self.root.clone(), prefix.cloned().unwrap_or_default());
+        let found = blocking(move || walk::files(&root, &prefix));
+        futures::stream::once(found)
+            .map_ok(|found| futures::stream::iter(found.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
     }
 
     fn list_with_offset(
@@ -160,52 +198,76 @@ impl ObjectStore for Folder {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        let offset = offset.clone();
+        self.list(prefix)
+            .try_filter(move |meta| futures::future::ready(meta.location > offset))
+            .boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+        let (root, prefix) = (self.root.clone(), prefix.cloned().unwrap_or_default());
+        blocking(move || walk::level(&root, &prefix)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.file(from)?;
+        self.file(to)?;
         self.inner.copy_opts(from, to, options).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.file(from)?;
+        self.file(to)?;
         self.inner.rename_opts(from, to, options).await
     }
 }
 
-fn staged(file: &FsPath) -> Result<Vec<PathBuf>> {
-    let (Some(parent), Some(name)) = (file.parent(), file.file_name().and_then(|n| n.to_str()))
-    else {
-        return Ok(Vec::new());
-    };
-    let prefix = format!("{name}#");
-    let entries = match std::fs::read_dir(parent) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io_error(error)),
-    };
-    Ok(entries
-        .flatten()
-        .filter(|entry| {
-            entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| name.starts_with(&prefix))
-        })
-        .map(|entry| entry.path())
-        .collect())
+/// An upload whose file is locked as long as somebody may write to it.
+#[derive(Debug)]
+struct Upload {
+    inner: Box<dyn MultipartUpload>,
+    _held: Vec<File>,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.inner.complete().await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(io_error(std::io::Error::other(error))),
+    }
 }
 
 fn private(file: &FsPath) -> Result<()> {
     std::fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(io_error)
 }
 
+fn not_known(operation: &str) -> object_store::Error {
+    object_store::Error::NotImplemented {
+        operation: operation.to_owned(),
+        implementer: "a folder".to_owned(),
+    }
+}
+
 fn io_error(error: std::io::Error) -> object_store::Error {
     object_store::Error::Generic {
-        store: "LocalFileSystem",
+        store: STORE,
         source: Box::new(error),
     }
 }

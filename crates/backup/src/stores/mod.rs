@@ -5,13 +5,16 @@
 //! upload behind.
 
 mod folder;
+mod part_size;
 mod refusal;
 #[cfg(feature = "s3")]
 mod s3;
 mod store;
 
+pub(crate) use folder::Foreign;
 pub use folder::folder;
+pub use part_size::PartSize;
 pub(crate) use refusal::Refusal;
 #[cfg(feature = "s3")]
 pub use s3::{Addressing, S3Credentials, S3Options, Secret, s3};
-pub use store::{Room, Store, UnfinishedUploads};
+pub use store::{Leftovers, Room, Store, UnfinishedUploads};

@@ -16,13 +16,8 @@ pub use options::{Addressing, S3Credentials, S3Options, Secret};
 
 use self::client::S3;
 use self::http::Connector;
-use super::Store;
+use super::{PartSize, Store};
 use crate::{Error, ErrorKind};
-
-/// S3 accepts no smaller part, except as the last.
-const SMALLEST_PART: usize = 5 * 1024 * 1024;
-/// Nor a larger one.
-const LARGEST_PART: usize = 5 * 1024 * 1024 * 1024;
 
 /// A store in an S3 bucket. Nothing is sent before the store is used.
 ///
@@ -40,9 +35,7 @@ const LARGEST_PART: usize = 5 * 1024 * 1024 * 1024;
 /// `InvalidInput` when an option cannot be used.
 pub fn s3(options: S3Options) -> Result<Store, Error> {
     options.check()?;
-    if !(SMALLEST_PART..=LARGEST_PART).contains(&options.part_size) {
-        return Err(invalid("a part must have 5 MiB to 5 GiB"));
-    }
+    PartSize::new(options.part_size as u64)?;
     let connector = Connector::new(&options)?;
     let client = connector.client(options.scheme())?;
     let mut builder = AmazonS3Builder::new()

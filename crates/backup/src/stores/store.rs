@@ -21,6 +21,7 @@ pub struct Store {
     pub(crate) listing: Option<Arc<dyn UnfinishedUploads>>,
     pub(crate) part: usize,
     pub(crate) room: Option<Arc<dyn Room>>,
+    pub(crate) leftovers: Option<Arc<dyn Leftovers>>,
 }
 
 /// Knows how much still fits.
@@ -30,6 +31,16 @@ pub trait Room: fmt::Debug + Send + Sync {
     /// # Errors
     /// The system's.
     fn free(&self) -> std::io::Result<u64>;
+}
+
+/// Knows files that were being written and are no objects yet.
+pub trait Leftovers: fmt::Debug + Send + Sync {
+    /// Removes those right below `folder` whose writer is gone, and then the folder if nothing is in
+    /// it. What somebody is at work on stays.
+    ///
+    /// # Errors
+    /// The system's.
+    fn clear(&self, folder: &Path) -> std::io::Result<()>;
 }
 
 /// Knows the uploads that were begun and neither completed nor aborted.
@@ -52,6 +63,7 @@ impl Store {
             listing: None,
             part: PART,
             room: None,
+            leftovers: None,
         }
     }
 
@@ -74,6 +86,13 @@ impl Store {
     #[must_use]
     pub fn with_room(mut self, room: Arc<dyn Room>) -> Self {
         self.room = Some(room);
+        self
+    }
+
+    /// The same, which can remove files that a killed process did not finish.
+    #[must_use]
+    pub fn with_leftovers(mut self, leftovers: Arc<dyn Leftovers>) -> Self {
+        self.leftovers = Some(leftovers);
         self
     }
 

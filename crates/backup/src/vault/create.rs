@@ -239,7 +239,7 @@ impl Vault {
         let file = source.format().file(sealing.is_some());
         let mut writer = ArchiveWriter::new(self.upload(id, &file), compression, sealing, progress)
             .map_err(|source| unwritten(id, source))?;
-        let dumped = source.dump(&mut writer).await;
+        let dumped = source.dump_watched(&mut writer, progress).await;
         let shut = match &dumped {
             Ok(_) => writer.shutdown().await,
             Err(_) => Ok(()),

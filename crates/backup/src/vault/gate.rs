@@ -1,9 +1,11 @@
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::keep::Vault;
 use super::list::State;
+use crate::shown::Age;
 use crate::{BackupId, ErrorKind, Level, Manifest, Scope};
 
 /// A backup that claims to be from further in the future than this was stamped by a clock that
@@ -104,6 +106,41 @@ impl GateAnswer {
     }
 }
 
+impl fmt::Display for GateAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GateAnswer::Ok {
+                id,
+                level,
+                age_seconds,
+                restore_seconds,
+            } => {
+                let age = Age::of_seconds(*age_seconds);
+                write!(f, "ok: backup {id}, proven at level {level}, {age} old")?;
+                match restore_seconds {
+                    Some(seconds) => write!(f, ", restores in {seconds:.1} s"),
+                    None => Ok(()),
+                }
+            }
+            GateAnswer::None => f.write_str("no: there is no backup"),
+            GateAnswer::Stale { id, age_seconds } => {
+                let age = Age::of_seconds(*age_seconds);
+                write!(f, "no: the newest backup {id} is {age} old")
+            }
+            GateAnswer::Unverified { id, level } => write!(
+                f,
+                "no: the newest backup {id} is only proven at level {level}"
+            ),
+            GateAnswer::Failed { id, reason } => {
+                write!(f, "no: the newest backup {id} is bad: {reason}")
+            }
+            GateAnswer::StoreUnreachable { reason } => {
+                write!(f, "no: the store does not answer: failed to {reason}")
+            }
+        }
+    }
+}
+
 impl Vault {
     /// Asks whether the newest backup is good enough. Never an error: not knowing is an answer.
     pub async fn gate(&self, wanted: &Freshness) -> GateAnswer {
@@ -117,6 +154,7 @@ impl Vault {
             }
             // Whose it was cannot be known, so it counts as ours.
             State::Broken { .. } => true,
+            State::Foreign { .. } => false,
         });
         let Some(newest) = newest else {
             return GateAnswer::None;
@@ -124,7 +162,7 @@ impl Vault {
         let id = newest.id;
         let (manifest, level) = match newest.state {
             State::Good { manifest, level } => (manifest, level),
-            State::Failed { reason, .. } | State::Broken { reason } => {
+            State::Failed { reason, .. } | State::Broken { reason } | State::Foreign { reason } => {
                 return GateAnswer::Failed { id, reason };
             }
         };
@@ -159,6 +197,6 @@ impl Vault {
 
 fn unreachable(error: &crate::Error) -> GateAnswer {
     GateAnswer::StoreUnreachable {
-        reason: error.to_string(),
+        reason: error.chain(),
     }
 }

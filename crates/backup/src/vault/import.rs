@@ -13,8 +13,8 @@ use super::keep::Vault;
 use crate::archive::foreign::{About, Key, peel, unreadable};
 use crate::archive::{Ending, Stream};
 use crate::{
-    Cap, Destination, Error, ErrorKind, Fingerprint, Format, Found, Level, Manifest, Progress,
-    RestoreReport, ServerFacts, Snapshot, Source,
+    Cap, Destination, Error, ErrorKind, Fingerprint, Format, Found, Hold, Level, Manifest,
+    Progress, RestoreReport, ServerFacts, Snapshot, Source,
 };
 
 const BUFFER: usize = 256 * 1024;
@@ -83,10 +83,15 @@ impl Vault {
     /// restore is compared with that. A dump that is text must end as the program ends it: one
     /// that was cut off restores as if it were whole.
     ///
+    /// Of a dump that is text, only statements that the program itself writes are run. What they
+    /// define runs with the rights of the source's user while it is restored, such as functions in
+    /// checks, defaults and indexes, and so does everything in a custom archive, which nobody looks
+    /// into: take a user who is no superuser.
+    ///
     /// # Errors
     /// `KeyMissing` without the passphrase or identity, or with a wrong one; `Corrupt` when the
-    /// dump is cut off or damaged; `InvalidInput` when it is something else, or of another kind of
-    /// database; and those of [`Vault::create`]. Nothing is published then.
+    /// dump is cut off or damaged; `InvalidInput` when it is something else, of another kind of
+    /// database, or has statements that no dump of PostgreSQL has (of MySQL: `Corrupt`); and those of [`Vault::create`]. Nothing is published then.
     pub async fn import(
         &self,
         source: &dyn Source,
@@ -241,8 +246,20 @@ impl Source for Imported<'_> {
         Ok(self.snapshot())
     }
 
+    async fn dump_watched(
+        &self,
+        sink: &mut (dyn AsyncWrite + Send + Unpin),
+        _progress: &dyn Progress,
+    ) -> Result<Snapshot, Error> {
+        self.dump(sink).await
+    }
+
     async fn inspect(&self, archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error> {
         self.source.inspect(archive).await
+    }
+
+    async fn hold(&self, database: &str) -> Result<Hold, Error> {
+        self.source.hold(database).await
     }
 
     async fn restore(

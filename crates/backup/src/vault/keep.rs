@@ -7,7 +7,7 @@ use object_store::{ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions};
 use super::reservation::Live;
 use crate::archive::Cipher;
 use crate::stores::Store;
-use crate::{BackupId, Clock, Error, Format, SystemClock};
+use crate::{BackupId, Clock, Error, ErrorKind, Format, SystemClock};
 
 /// Backups of databases in one folder of an object store.
 ///
@@ -131,11 +131,21 @@ impl Vault {
                     .map(str::to_owned),
             );
         }
-        names.push(RESERVED.to_owned());
+        let mut failure = None;
         for name in names {
-            self.delete(&self.path(id, &name)).await?;
+            match self.delete(&self.path(id, &name)).await {
+                Ok(()) => {}
+                // What is not ours stays, and does not keep the rest.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    failure.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        match failure {
+            Some(error) => Err(error),
+            None => self.delete(&self.path(id, RESERVED)).await,
+        }
     }
 }
 

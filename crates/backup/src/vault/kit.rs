@@ -43,6 +43,10 @@ const CREATEDB: &str = "createdb --template=template0 \"$@\" -- \"$target\"\n\
                         PGDATABASE=$target\n\
                         export PGDATABASE";
 
+/// Makes events that do not run yet, as a restore by this library does. What makes one begins a
+/// line, which no value in a dump's rows can do.
+const ASLEEP: &str = r"LC_ALL=C sed '/^\/\*!50106 CREATE\*\/ .*EVENT /s/\( ON COMPLETION \(NOT \)\{0,1\}PRESERVE\) ENABLE/\1 DISABLE ON SLAVE/'";
+
 /// Makes one file of each table's parts.
 const JOIN: &str = "for first in \"$target\"/*.csv.000000; do\n    \
                         [ -e \"$first\" ] || continue\n    \
@@ -93,8 +97,13 @@ impl Way {
                 create: "sql=${MYSQL:-mariadb}\n\
                          name=$(printf %s \"$target\" | sed 's/`/``/g')\n\
                          \"$sql\" -e \"CREATE DATABASE \\`$name\\`\"",
-                reader: "\"$sql\" --binary-mode --comments --database=\"$target\"".to_owned(),
-                after: String::new(),
+                reader: format!(
+                    "{{ {ASLEEP} && : >\"$work/passed\"; }} |\n    \
+                         \"$sql\" --binary-mode --comments --database=\"$target\""
+                ),
+                after:
+                    "[ -e \"$work/passed\" ] || { echo \"restore.sh: sed failed\" >&2; exit 1; }"
+                        .to_owned(),
             },
             Format::Folder | Format::Extract => Self {
                 tools: "tar",
@@ -232,6 +241,11 @@ impl Way {
             tools = self.tools,
             kind = match manifest.format {
                 Format::Extract => CSV.to_owned(),
+                Format::Mysql => format!(
+                    "For the tools, {}. Events sleep in the new database, so that they do not run \
+                     beside those they were copied from: `ALTER EVENT name ENABLE` wakes one.",
+                    self.server
+                ),
                 _ if self.server.is_empty() => String::new(),
                 _ => format!("For the tools, {}.", self.server),
             },

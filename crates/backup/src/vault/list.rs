@@ -45,6 +45,12 @@ pub enum State {
         /// Why.
         reason: String,
     },
+    /// It has the name of a backup and is none, such as a link to somewhere else. It is neither
+    /// followed nor deleted, and counts for nothing.
+    Foreign {
+        /// What it is.
+        reason: String,
+    },
 }
 
 /// What the last verification of a published backup found.
@@ -59,14 +65,23 @@ pub(super) struct Evidence {
     pub(super) failure: Option<String>,
 }
 
+/// What has the name of a backup.
+struct Named {
+    /// Folders, oldest first.
+    backups: Vec<BackupId>,
+    /// Anything else.
+    foreign: Vec<BackupId>,
+}
+
 impl Vault {
-    /// All published backups, oldest first; those that are broken too.
+    /// All published backups, oldest first; those that are broken too, and what only has the name of
+    /// one.
     ///
     /// # Errors
     /// `StoreUnreachable`, `Store`.
     pub async fn list(&self) -> Result<Vec<Entry>, Error> {
-        let ids = self.ids().await?;
-        let mut entries: Vec<Entry> = futures::stream::iter(ids)
+        let named = self.named().await?;
+        let mut entries: Vec<Entry> = futures::stream::iter(named.backups)
             .map(|id| async move {
                 let state = self.state(&id).await?;
                 Ok::<_, Error>(state.map(|state| Entry { id, state }))
@@ -75,6 +90,12 @@ impl Vault {
             .try_filter_map(|entry| async move { Ok(entry) })
             .try_collect()
             .await?;
+        entries.extend(named.foreign.into_iter().map(|id| Entry {
+            id,
+            state: State::Foreign {
+                reason: "it is no folder, so it is left alone".to_owned(),
+            },
+        }));
         entries.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(entries)
     }
@@ -116,7 +137,7 @@ impl Vault {
                 return match error.kind() {
                     ErrorKind::NotFound => Ok(None),
                     ErrorKind::Corrupt | ErrorKind::NewerSchema => Ok(Some(State::Broken {
-                        reason: error.to_string(),
+                        reason: error.chain(),
                     })),
                     _ => Err(error),
                 };
@@ -124,17 +145,31 @@ impl Vault {
         };
         let level = manifest.verification.level;
         let manifest = Box::new(manifest);
+        let failed = |manifest, reason| State::Failed {
+            manifest,
+            at: self.clock.now(),
+            reason,
+        };
         // Cheap to see, and without it nothing else counts.
-        if self.length(&self.path(id, &manifest.archive.file)).await?
-            != Some(manifest.archive.bytes)
-        {
-            return Ok(Some(State::Failed {
-                manifest,
-                at: self.clock.now(),
-                reason: "its archive is missing or has another length".to_owned(),
-            }));
+        match self.length(&self.path(id, &manifest.archive.file)).await {
+            Ok(length) if length == Some(manifest.archive.bytes) => {}
+            Ok(_) => {
+                let reason = "its archive is missing or has another length".to_owned();
+                return Ok(Some(failed(manifest, reason)));
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                return Ok(Some(failed(manifest, error.chain())));
+            }
+            Err(error) => return Err(error),
         }
-        Ok(Some(match self.evidence(id, &hash).await? {
+        let evidence = match self.evidence(id, &hash).await {
+            // What takes its place may hide that the copy was found to be bad.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                return Ok(Some(failed(manifest, error.chain())));
+            }
+            evidence => evidence?,
+        };
+        Ok(Some(match evidence {
             Some(Evidence {
                 at,
                 failure: Some(reason),
@@ -163,7 +198,27 @@ impl Vault {
         Ok(evidence.filter(|evidence| evidence.manifest_sha256 == manifest))
     }
 
-    pub(super) async fn record(&self, id: &BackupId, evidence: &Evidence) -> Result<(), Error> {
+    /// Records what was found about a backup, unless it was deleted meanwhile.
+    pub(super) async fn record_about(
+        &self,
+        id: &BackupId,
+        evidence: &Evidence,
+    ) -> Result<(), Error> {
+        self.record(id, evidence).await?;
+        if self.exists(&self.path(id, MANIFEST)).await? {
+            return Ok(());
+        }
+        self.delete(&self.path(id, EVIDENCE)).await?;
+        let detail = "it was deleted while it was being verified";
+        Err(Error::new(
+            "verify",
+            format!("backup {id}"),
+            ErrorKind::NotFound,
+            detail,
+        ))
+    }
+
+    async fn record(&self, id: &BackupId, evidence: &Evidence) -> Result<(), Error> {
         let bytes = serde_json::to_vec_pretty(evidence).map_err(|source| {
             Error::new("write", "the evidence", ErrorKind::InvalidInput, "").with_source(source)
         })?;
@@ -173,19 +228,23 @@ impl Vault {
 
     /// The folders that look like backups, published or not, oldest first.
     pub(super) async fn ids(&self) -> Result<Vec<BackupId>, Error> {
+        Ok(self.named().await?.backups)
+    }
+
+    async fn named(&self) -> Result<Named, Error> {
         let root = self.root();
         let found = self
             .store
             .list_with_delimiter(Some(&root))
             .await
             .map_err(|source| Error::store("list", root.to_string(), source))?;
-        let mut ids: Vec<BackupId> = found
-            .common_prefixes
-            .iter()
-            .filter_map(|path| path.filename()?.parse().ok())
-            .collect();
-        ids.sort();
-        Ok(ids)
+        let id = |path: &Path| path.filename()?.parse().ok();
+        let mut backups: Vec<BackupId> = found.common_prefixes.iter().filter_map(id).collect();
+        backups.sort();
+        let objects = found.objects.iter().map(|object| &object.location);
+        let mut foreign: Vec<BackupId> = objects.filter_map(id).collect();
+        foreign.retain(|id| backups.binary_search(id).is_err());
+        Ok(Named { backups, foreign })
     }
 
     pub(super) async fn files(&self, folder: &Path) -> Result<Vec<Path>, Error> {

@@ -12,8 +12,8 @@ use super::sums;
 use crate::archive::{ArchiveReader, Arriving, Opener, Stream};
 use crate::manifest::{ArchiveInfo, Compared, Expected, Verification};
 use crate::{
-    BackupId, Destination, Error, ErrorKind, Fingerprint, Level, Manifest, Progress, RestoreReport,
-    Source, Stage,
+    BackupId, CreateOptions, Destination, Error, ErrorKind, Fingerprint, Format, Level, Manifest,
+    Progress, RestoreReport, Source, Stage,
 };
 
 /// How many differences an error names.
@@ -70,11 +70,12 @@ impl Vault {
     /// Without a key an encrypted one is proven as `stored` only; the result says so.
     ///
     /// # Errors
-    /// `NotFound`; `Corrupt` and `Mismatch` when the copy is bad; `KeyMissing`, `ToolFailed` and
+    /// `NotFound`; `InvalidInput` when this source does not read what the backup holds; `Corrupt`
+    /// and `Mismatch` when the copy is bad; `KeyMissing`, `ToolFailed` and
     /// the source's errors when that could not be found out; `StoreUnreachable`, `Store`.
     ///
     /// # Cancel safety
-    /// A cancelled scratch restore is removed by the next [`Vault::create`].
+    /// A cancelled scratch restore is removed by the next call, or the next [`Vault::create`].
     pub async fn verify(
         &self,
         source: &dyn Source,
@@ -83,10 +84,17 @@ impl Vault {
         progress: &dyn Progress,
     ) -> Result<Verification, Error> {
         let (manifest, manifest_sha256) = self.manifest_and_hash(id).await?;
+        expect_readable(source, &manifest)?;
+        if level >= Level::Restored {
+            let after = CreateOptions::default().abandoned_after;
+            if let Err(error) = self.sweep_scratch(source, after).await {
+                tracing::warn!(%error, "could not look for what killed runs left");
+            }
+        }
         let result = self.verify_whole(source, manifest, level, progress).await;
         let (level, failure) = match &result {
             Ok(verification) => (verification.level, None),
-            Err(error) if error.condemns_the_copy() => (level, Some(error.to_string())),
+            Err(error) if error.condemns_the_copy() => (level, Some(error.chain())),
             Err(_) => return result,
         };
         let evidence = Evidence {
@@ -95,7 +103,7 @@ impl Vault {
             manifest_sha256,
             failure,
         };
-        let recorded = self.record(id, &evidence).await;
+        let recorded = self.record_about(id, &evidence).await;
         // That the copy is bad matters more than that it could not be written down.
         let verification = result?;
         recorded?;
@@ -304,7 +312,7 @@ impl Vault {
         let opener = match &kept.key {
             Key::NotNeeded => None,
             Key::AtHand(opener) => Some(&**opener),
-            Key::Missing => return Err(key_missing(kept.id, "none was given")),
+            Key::Missing => return Err(key_missing(kept.id, "no key was given")),
         };
         let arriving = self.arriving(kept, progress).await?;
         let mut all = arriving.clone();
@@ -346,6 +354,21 @@ impl Vault {
     }
 }
 
+/// An export holds rows without definitions, and a whole backup more than one table.
+pub(super) fn expect_readable(source: &dyn Source, manifest: &Manifest) -> Result<(), Error> {
+    let is_export = |format| format == Format::Extract;
+    let (detail, help) = match (is_export(manifest.format), is_export(source.format())) {
+        (true, false) => (
+            "it is an export",
+            "put it back instead; it was compared with its tables when it was made",
+        ),
+        (false, true) => ("it is not an export", "restore it instead"),
+        _ => return Ok(()),
+    };
+    let subject = format!("backup {}", manifest.id);
+    Err(Error::new("restore", subject, ErrorKind::InvalidInput, detail).with_help(help))
+}
+
 fn key_missing(id: &BackupId, detail: &str) -> Error {
     Error::new(
         "decrypt",
@@ -353,7 +376,7 @@ fn key_missing(id: &BackupId, detail: &str) -> Error {
         ErrorKind::KeyMissing,
         detail,
     )
-    .with_help("give the identity file that belongs to one of the recipients in its manifest.json")
+    .with_help("give the identity file that belongs to one of the recipients in its manifest.json, or its passphrase")
 }
 
 /// An error naming what differs, as far as this level looks.

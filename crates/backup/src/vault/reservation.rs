@@ -10,7 +10,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
 
-use super::keep::{MANIFEST, RESERVED, SCRATCH, Vault};
+use super::keep::{EVIDENCE, KEEP, MANIFEST, RESERVED, SCRATCH, Vault};
 use crate::owner::Owner;
 use crate::{BackupId, Error, ErrorKind, Source};
 
@@ -169,24 +169,20 @@ impl Vault {
     /// Removes what killed runs left: unpublished backups, and scratch databases of this source.
     /// Trouble with one does not keep another from being removed.
     pub(super) async fn sweep(&self, source: &dyn Source, after: Duration) -> Result<(), Error> {
+        let backups = self.sweep_backups(after).await;
+        self.sweep_scratch(source, after).await?;
+        backups
+    }
+
+    /// The same for scratch databases of this source alone.
+    pub(super) async fn sweep_scratch(
+        &self,
+        source: &dyn Source,
+        after: Duration,
+    ) -> Result<(), Error> {
         let _turn = self.live.giving_up.write().await;
-        for id in self.ids().await? {
-            let path = self.path(&id, RESERVED);
-            let Some(claim) = self.abandoned(&path, after).await else {
-                continue;
-            };
-            let published = self.exists(&self.path(&id, MANIFEST)).await?;
-            let swept = if published {
-                match self.end_uploads(&id).await {
-                    Ok(()) => self.delete(&path).await,
-                    Err(error) => Err(error),
-                }
-            } else {
-                self.remove(&id).await
-            };
-            report(&id, &claim, swept);
-        }
         let scratch = self.root().join(SCRATCH);
+        self.clear(&scratch).await;
         for path in self.files(&scratch).await? {
             let Some(claim) = self.abandoned(&path, after).await else {
                 continue;
@@ -204,6 +200,62 @@ impl Vault {
             }
         }
         Ok(())
+    }
+
+    /// The same for backups alone: those that were never published, and files of one that is not
+    /// there any more.
+    pub(super) async fn sweep_backups(&self, after: Duration) -> Result<(), Error> {
+        let _turn = self.live.giving_up.write().await;
+        for id in self.ids().await? {
+            let reserved = self.path(&id, RESERVED);
+            match self.abandoned(&reserved, after).await {
+                Some(claim) => {
+                    let swept = self.sweep_claimed(&id).await;
+                    report(&id, &claim, swept);
+                }
+                None => {
+                    if let Err(error) = self.sweep_unclaimed(&id).await {
+                        tracing::warn!(%id, %error, "could not remove what an earlier run left");
+                    }
+                }
+            }
+            self.clear(&self.root().join(id.as_str())).await;
+        }
+        Ok(())
+    }
+
+    async fn sweep_claimed(&self, id: &BackupId) -> Result<(), Error> {
+        if self.exists(&self.path(id, MANIFEST)).await? {
+            self.end_uploads(id).await?;
+            return self.delete(&self.path(id, RESERVED)).await;
+        }
+        self.remove(id).await
+    }
+
+    /// What was written about a backup while somebody else deleted it.
+    async fn sweep_unclaimed(&self, id: &BackupId) -> Result<(), Error> {
+        // In this order: who publishes gives the reservation up last.
+        if self.exists(&self.path(id, RESERVED)).await?
+            || self.exists(&self.path(id, MANIFEST)).await?
+        {
+            return Ok(());
+        }
+        for about in [EVIDENCE, KEEP] {
+            self.delete(&self.path(id, about)).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes files of a folder that were never finished. Without them nothing is wrong.
+    async fn clear(&self, folder: &Path) {
+        let Some(leftovers) = self.store.leftovers.clone() else {
+            return;
+        };
+        let at = folder.clone();
+        let cleared = tokio::task::spawn_blocking(move || leftovers.clear(&at)).await;
+        if let Ok(Err(error)) = cleared {
+            tracing::warn!(%folder, %error, "could not remove what an earlier run left");
+        }
     }
 
     /// The claim, if its owner is certainly gone or it is too old to be true.

@@ -1,5 +1,5 @@
 use super::keep::Vault;
-use super::prove::compare;
+use super::prove::{compare, expect_readable};
 use crate::{
     BackupId, Destination, Error, ErrorKind, Found, Level, Manifest, Progress, RestoreReport,
     Source, Stage,
@@ -30,8 +30,9 @@ impl Vault {
     ///
     /// # Errors
     /// `NotFound`, `Corrupt`, `Mismatch`, `KeyMissing`, `AlreadyExists` when a database of that name holds
-    /// something else, and those of the source and the store. What this call made is dropped
-    /// then, and nothing else.
+    /// something else or was made by somebody else, `AlreadyRunning` when another run restores into
+    /// it, and those of the source and the store. What this call made is dropped then, and nothing
+    /// else; the error's help names what could not be dropped.
     pub async fn restore(
         &self,
         source: &dyn Source,
@@ -40,6 +41,9 @@ impl Vault {
         progress: &dyn Progress,
     ) -> Result<Restored, Error> {
         let manifest = self.unsealed(self.manifest(id).await?).await?;
+        expect_readable(source, &manifest)?;
+        // Another run would drop what this one makes.
+        let _held = source.hold(into).await?;
         let before = source.find(into).await?;
         if before
             .as_ref()
@@ -54,8 +58,7 @@ impl Vault {
                 notes: Vec::new(),
             });
         }
-        let unverified =
-            Destination::new(into, format!("ripcord: unverified restore of backup {id}"));
+        let unverified = Destination::new(into, Self::unverified_mark(id));
         progress.stage(id, Stage::Restoring);
         let report = match self
             .restore_whole(source, &self.kept(&manifest), &unverified, progress)
@@ -64,8 +67,9 @@ impl Vault {
             Ok(report) => Some(report),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
             Err(error) => {
-                self.give_up(source, &unverified, before.as_ref()).await;
-                return Err(error);
+                return Err(self
+                    .given_up(source, &unverified, before.as_ref(), error)
+                    .await);
             }
         };
         progress.stage(id, Stage::Comparing);
@@ -79,11 +83,13 @@ impl Vault {
                     format!("backup {id}"),
                     ErrorKind::AlreadyExists,
                     format!("there is a database {into} that holds something else"),
-                ));
+                )
+                .with_help("drop it, or restore under another name"));
             }
             Err(error) => {
-                self.give_up(source, &unverified, before.as_ref()).await;
-                return Err(error);
+                return Err(self
+                    .given_up(source, &unverified, before.as_ref(), error)
+                    .await);
             }
         }
         source.mark(into, &Self::verified_mark(id)).await?;
@@ -93,6 +99,11 @@ impl Vault {
             report,
             notes,
         })
+    }
+
+    /// The purpose that a database carries while it is restored.
+    pub(crate) fn unverified_mark(id: &BackupId) -> String {
+        format!("ripcord: unverified restore of backup {id}")
     }
 
     /// A database that was compared once may have been worked with since.
@@ -130,7 +141,13 @@ impl Vault {
     }
 
     /// Drops what this call made, and not what was there before it or is verified by now.
-    async fn give_up(&self, source: &dyn Source, made: &Destination, before: Option<&Found>) {
+    async fn given_up(
+        &self,
+        source: &dyn Source,
+        made: &Destination,
+        before: Option<&Found>,
+        error: Error,
+    ) -> Error {
         let database = &made.database;
         let dropped = match source.find(database).await {
             Ok(Some(now))
@@ -142,9 +159,20 @@ impl Vault {
             Ok(_) => Ok(()),
             Err(error) => Err(error),
         };
-        if let Err(error) = dropped {
-            // The next call starts over from it.
-            tracing::warn!(%database, %error, "could not drop a failed restore");
+        let Err(left) = dropped else {
+            return error;
+        };
+        tracing::warn!(%database, error = %left, "could not drop a failed restore");
+        let mut help = error
+            .help()
+            .map(|help| format!("{help}; "))
+            .unwrap_or_default();
+        help.push_str(&format!(
+            "{database} is left behind (failed to {left}); restoring into it again starts over"
+        ));
+        if let Some(how) = left.help() {
+            help.push_str(&format!("; {how}"));
         }
+        error.with_help(help)
     }
 }

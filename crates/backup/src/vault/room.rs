@@ -2,6 +2,7 @@
 
 use super::keep::Vault;
 use super::list::State;
+use crate::shown::Bytes;
 use crate::{Error, ErrorKind, Source};
 
 /// How large an archive is in relation to its database, when no earlier one shows it: a guess on
@@ -39,7 +40,11 @@ impl Vault {
             "back up",
             source.name(),
             ErrorKind::NoSpace,
-            format!("it needs about {needed} bytes ({from}), and {free} are free"),
+            format!(
+                "it needs about {} ({from}), and {} are free",
+                Bytes(needed),
+                Bytes(free)
+            ),
         )
         .with_help("make room, or delete backups that are no longer needed (prune)"))
     }

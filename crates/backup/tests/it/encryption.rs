@@ -166,3 +166,26 @@ async fn what_is_not_encrypted_is_read_as_before() {
         .unwrap();
     assert_eq!(verification.level, Level::Content);
 }
+
+#[test]
+fn a_secret_key_in_place_of_a_public_one_is_not_repeated() {
+    let secret = "AGE-SECRET-KEY-1QQPQXQYR0WX4VJ6FNPHWWJVQ5R8KLD0Q0R6HXN2TQZXTNNTXKUHSQ8M9YD";
+    for given in [
+        secret.to_owned(),
+        format!("  {}\n", secret.to_lowercase()),
+        format!("# public key\n{secret}"),
+    ] {
+        let error = given.parse::<Recipient>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let told = format!("{error} {error:?} {}", error.chain()).to_uppercase();
+        assert!(
+            told.contains("THIS IS A SECRET KEY, GIVE THE PUBLIC ONE"),
+            "{told}"
+        );
+        assert!(!told.contains("KEY-1"), "{told}");
+    }
+    for wrong in ["", "hunter2", "age1hunter2"] {
+        let error = wrong.parse::<Recipient>().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}

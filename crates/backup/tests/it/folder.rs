@@ -1,7 +1,7 @@
 //! Application folders, on a real file system and through the vault.
 
 use std::fs::{self, File, FileTimes, Permissions};
-use std::io::{Cursor, Write as _};
+use std::io::Cursor;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,6 @@ use ripcord_backup::test_util::conformance;
 use ripcord_backup::{
     CreateOptions, Destination, Error, ErrorKind, Level, RestoreReport, Source, Vault,
 };
-use tar::{Builder, EntryType, Header};
 
 pub(crate) struct Made {
     pub(crate) dir: tempfile::TempDir,
@@ -23,7 +22,7 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("app it's \"1\"");
         fs::create_dir(&root).unwrap();
@@ -76,7 +75,7 @@ impl Made {
         self.source_without(&[])
     }
 
-    fn source_without(&self, exclude: &[&str]) -> FolderSource {
+    pub(crate) fn source_without(&self, exclude: &[&str]) -> FolderSource {
         let mut options = FolderOptions::default();
         options.exclude = exclude.iter().map(ToString::to_string).collect();
         options.lock_wait_timeout = Duration::from_millis(100);
@@ -87,7 +86,7 @@ impl Made {
         self.dir.path().join(name)
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .dir
             .path()
@@ -100,17 +99,17 @@ impl Made {
     }
 }
 
-fn scratch(name: &str) -> Destination {
+pub(crate) fn scratch(name: &str) -> Destination {
     Destination::new(name, "ripcord: scratch copy of a test")
 }
 
-async fn dump(source: &FolderSource) -> Vec<u8> {
+pub(crate) async fn dump(source: &FolderSource) -> Vec<u8> {
     let mut archive = Vec::new();
     source.dump(&mut archive).await.unwrap();
     archive
 }
 
-async fn restore(
+pub(crate) async fn restore(
     source: &FolderSource,
     archive: &[u8],
     name: &str,
@@ -334,218 +333,6 @@ async fn what_is_left_out_is_said() {
     );
 }
 
-/// Changes a file while it is dumped: what arrives here was read from it, and as much as this
-/// writes is more than can be on its way.
-struct Meddler {
-    archive: Vec<u8>,
-    change: Box<dyn FnMut() + Send>,
-}
-
-impl tokio::io::AsyncWrite for Meddler {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        buf: &[u8],
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        (self.change)();
-        self.archive.extend_from_slice(buf);
-        std::task::Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_flush(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-}
-
-#[tokio::test]
-async fn a_file_that_changes_once_is_read_again() {
-    let made = Made::empty();
-    let path = made.root.join("file");
-    fs::write(&path, vec![b'x'; 9_000_000]).unwrap();
-    fs::write(made.root.join("zz"), "after it").unwrap();
-    let source = made.source();
-    let mut times = 0;
-    let mut sink = Meddler {
-        archive: Vec::new(),
-        change: Box::new(move || {
-            times += 1;
-            if times == 1 {
-                // Shorter, so that the first copy lacks its end.
-                fs::write(&path, vec![b'y'; 3_000_000]).unwrap();
-            }
-        }),
-    };
-    let snapshot = source.dump(&mut sink).await.unwrap();
-    assert_eq!(snapshot.fingerprint, source.fingerprint().await.unwrap());
-    assert!(sink.archive.len() > 12_000_000, "both copies are in it");
-    restore(&source, &sink.archive, "copy").await.unwrap();
-    assert_eq!(
-        source.fingerprint_of("copy").await.unwrap(),
-        snapshot.fingerprint
-    );
-    let out = made.beside("by tar");
-    fs::create_dir(&out).unwrap();
-    fs::write(made.beside("x.tar"), &sink.archive).unwrap();
-    let tar = Command::new("tar")
-        .args(["-x", "-f", "../x.tar"])
-        .current_dir(&out)
-        .status();
-    assert!(tar.unwrap().success());
-    assert_eq!(fs::read(out.join("file")).unwrap(), vec![b'y'; 3_000_000]);
-}
-
-#[tokio::test]
-async fn a_file_that_never_rests_is_named() {
-    let made = Made::empty();
-    let path = made.root.join("busy");
-    fs::write(&path, vec![b'x'; 9_000_000]).unwrap();
-    let mut file = File::options().append(true).open(path).unwrap();
-    let mut sink = Meddler {
-        archive: Vec::new(),
-        change: Box::new(move || file.write_all(b"more").unwrap()),
-    };
-    let error = made.source().dump(&mut sink).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InUse);
-    assert!(
-        error
-            .to_string()
-            .ends_with("busy: it changed while it was read, 5 times"),
-        "{error}"
-    );
-}
-
-fn entry(kind: EntryType, name: &str, link: Option<&str>, content: &[u8]) -> (Header, Vec<u8>) {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(0o644);
-    let own = rustix_ids();
-    header.set_uid(own.0);
-    header.set_gid(own.1);
-    header.set_mtime(0);
-    header.set_size(content.len() as u64);
-    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-    if let Some(link) = link {
-        header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
-    }
-    header.set_cksum();
-    (header, content.to_vec())
-}
-
-fn rustix_ids() -> (u64, u64) {
-    let own = fs::metadata("/proc/self").unwrap();
-    (own.uid().into(), own.gid().into())
-}
-
-fn tar_of(entries: &[(Header, Vec<u8>)]) -> Vec<u8> {
-    let mut tar = Builder::new(Vec::new());
-    for (header, content) in entries {
-        tar.append(header, content.as_slice()).unwrap();
-    }
-    tar.into_inner().unwrap()
-}
-
-#[tokio::test]
-async fn nothing_outside_is_written_to() {
-    let made = Made::empty();
-    let source = made.source();
-    let victim = made.beside("victim");
-    fs::create_dir(&victim).unwrap();
-    fs::write(victim.join("file"), "safe").unwrap();
-    let outside = victim.to_str().unwrap().to_owned();
-    let root = || entry(EntryType::Directory, "./", None, b"");
-    let file = |name: &str| entry(EntryType::Regular, name, None, b"evil");
-    let link = |name: &str, to: &str| entry(EntryType::Symlink, name, Some(to), b"");
-    let absolute = format!("{outside}/file");
-    let attacks: Vec<Vec<(Header, Vec<u8>)>> = vec![
-        vec![root(), file(&absolute)],
-        vec![root(), file("../victim/file")],
-        vec![root(), file("a/../../victim/file")],
-        vec![root(), link("out", &outside), file("out/file")],
-        vec![root(), link("out", &outside), file("out/new")],
-        vec![
-            root(),
-            link("out", "../victim"),
-            entry(EntryType::Directory, "out", None, b""),
-        ],
-        vec![
-            root(),
-            link("out", "../victim"),
-            entry(EntryType::Directory, "out/new", None, b""),
-        ],
-        vec![
-            root(),
-            link("a", "."),
-            link("a/b", "../victim"),
-            file("a/b/file"),
-        ],
-        vec![
-            root(),
-            entry(EntryType::Link, "in", Some(&absolute), b""),
-            file("in"),
-        ],
-        vec![
-            root(),
-            entry(EntryType::Link, "in", Some("../victim/file"), b""),
-        ],
-        vec![
-            root(),
-            link("out", &outside),
-            entry(EntryType::Link, "in", Some("out/file"), b""),
-        ],
-        vec![root(), entry(EntryType::Char, "null", None, b"")],
-        vec![root(), entry(EntryType::Block, "disk", None, b"")],
-        vec![root(), entry(EntryType::Fifo, "pipe", None, b"")],
-        vec![link("./", &outside), file("file")],
-    ];
-    for (number, attack) in attacks.iter().enumerate() {
-        let error = restore(&source, &tar_of(attack), "copy").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{number}: {error}");
-        assert_eq!(
-            fs::read_to_string(victim.join("file")).unwrap(),
-            "safe",
-            "{number}"
-        );
-        assert_eq!(victim.read_dir().unwrap().count(), 1, "{number}");
-        source.discard("copy").await.unwrap();
-        assert_eq!(made.names(), ["app it's \"1\"", "victim"], "{number}");
-    }
-    // A link to a file is replaced and not written through.
-    let harmless = [root(), link("file", &absolute), file("file")];
-    restore(&source, &tar_of(&harmless), "copy").await.unwrap();
-    assert_eq!(fs::read_to_string(victim.join("file")).unwrap(), "safe");
-    assert_eq!(
-        fs::read_to_string(made.beside("copy/file")).unwrap(),
-        "evil"
-    );
-}
-
-#[tokio::test]
-async fn a_cut_archive_is_corrupt_wherever_it_is_cut() {
-    let made = Made::empty();
-    for name in ["a", "b", "c"] {
-        fs::write(made.root.join(name), name.repeat(700)).unwrap();
-    }
-    let source = made.source();
-    let archive = dump(&source).await;
-    for length in (0..archive.len()).step_by(256) {
-        let cut = &archive[..length];
-        let error = source.inspect(&mut Cursor::new(cut)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{length}: {error}");
-        let error = restore(&source, cut, "copy").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{length}: {error}");
-    }
-}
-
 #[tokio::test]
 async fn a_destination_that_is_there_is_left_alone() {
     let made = Made::full();
@@ -620,4 +407,34 @@ async fn two_runs_do_not_meet_in_one_copy() {
     let patient = FolderSource::new(&made.root, options).unwrap();
     patient.discard("copy").await.unwrap();
     assert!(!made.beside("copy").exists());
+}
+
+/// Each backup would hold the ones before it, or pruning would find the folder's own files.
+#[test]
+fn a_store_and_its_folder_keep_apart() {
+    let made = Made::empty();
+    let source = made.source_without(&["cache"]);
+    fs::create_dir(made.root.join("data")).unwrap();
+    symlink(&made.root, made.beside("by another name")).unwrap();
+    symlink(made.dir.path(), made.beside("parent")).unwrap();
+    for store in [
+        made.root.clone(),
+        made.root.join("store"),
+        made.root.join("data/deep/store"),
+        made.beside("by another name/store"),
+        made.dir.path().to_owned(),
+        made.beside("parent"),
+        PathBuf::from("/"),
+    ] {
+        let error = source.expect_apart_from(&store).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", store.display());
+    }
+    for store in [
+        made.beside("store"),
+        made.beside("app it's \"1\".backups"),
+        made.root.join("cache/store"),
+        PathBuf::from("/nowhere/at all"),
+    ] {
+        source.expect_apart_from(&store).unwrap();
+    }
 }

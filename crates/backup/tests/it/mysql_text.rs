@@ -1,7 +1,12 @@
 //! What is taken for a dump and what is not. No server is needed to look into an archive.
 
+use std::process::Command;
+use std::sync::Arc;
+
+use mysql_async::Opts;
+use object_store::memory::InMemory;
 use ripcord_backup::sources::{MysqlOptions, MysqlSource};
-use ripcord_backup::{Destination, Error, ErrorKind, Source as _};
+use ripcord_backup::{Destination, Error, ErrorKind, ImportOptions, Source as _, Vault};
 use tokio::io::AsyncReadExt as _;
 
 use crate::mysql::Db;
@@ -246,4 +251,94 @@ async fn a_value_of_many_megabytes() {
     let restored = source.fingerprint_of(&into.database).await.unwrap();
     source.discard(&into.database).await.unwrap();
     assert_eq!(snapshot.fingerprint.diff(&restored), []);
+}
+
+/// As the tool writes a trigger that was made with the name of its database.
+#[tokio::test]
+async fn triggers_that_name_their_own_database_are_imported() {
+    let Some(db) = Db::new(&["CREATE TABLE t (a int)"]).await else {
+        return;
+    };
+    let trigger = format!(
+        "CREATE TRIGGER {0}.tr BEFORE INSERT ON {0} . t FOR EACH ROW SET NEW.a = 2",
+        db.quoted()
+    );
+    db.sql(&[&trigger]).await;
+    let opts = Opts::from_url(&db.url()).unwrap();
+    let output = Command::new("mariadb-dump")
+        .args(["--no-defaults", "--triggers", "--protocol=tcp"])
+        .arg(format!("--host={}", opts.ip_or_hostname()))
+        .arg(format!("--port={}", opts.tcp_port()))
+        .arg(format!("--user={}", opts.user().unwrap_or_default()))
+        .arg(db.name())
+        .env("MYSQL_PWD", opts.pass().unwrap_or_default())
+        .output()
+        .unwrap();
+    let dump = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        dump.contains(&format!("TRIGGER {}.tr", db.quoted())),
+        "{dump}"
+    );
+    // Into what stands for another service, and for the same.
+    let other = db.beside().await;
+    for into in [&other, &db] {
+        let vault = Vault::new(Arc::new(InMemory::new()), "");
+        let options = ImportOptions::default();
+        let manifest = vault
+            .import(&into.source(), dump.as_bytes(), &options, &())
+            .await
+            .unwrap();
+        assert_eq!(manifest.verification.harmless, Vec::<String>::new());
+        let facts = &manifest.fingerprint.schema["trigger tr"];
+        assert!(
+            facts.iter().all(|fact| !fact.contains(db.name())),
+            "{facts:?}"
+        );
+        let restored = unique("ripcord_mysql_trigger");
+        vault
+            .restore(&into.source(), &manifest.id, &restored, &())
+            .await
+            .unwrap();
+        let live = db.name();
+        let on: Vec<(String, String)> = db
+            .ask(&format!(
+                "SELECT TRIGGER_SCHEMA, EVENT_OBJECT_SCHEMA FROM information_schema.TRIGGERS
+                 WHERE TRIGGER_SCHEMA IN ('{live}', '{restored}') ORDER BY TRIGGER_SCHEMA = '{live}'"
+            ))
+            .await;
+        into.source().discard(&restored).await.unwrap();
+        let expected = [restored.as_str(), live].map(|name| (name.to_owned(), name.to_owned()));
+        assert_eq!(on, expected);
+    }
+    // One that is to be made elsewhere, or whose text does not say where it comes from.
+    let header = dump
+        .lines()
+        .find(|line| line.starts_with("-- Host: "))
+        .unwrap();
+    for bad in [
+        dump.replacen(&format!(" ON {} . t", db.quoted()), " ON `elsewhere`.t", 1),
+        dump.replacen(
+            &format!("TRIGGER {}.tr", db.quoted()),
+            "TRIGGER `elsewhere`.tr",
+            1,
+        ),
+        dump.replacen(header, "-- Host: x    Database: elsewhere", 1),
+        dump.replacen(header, "--", 1),
+    ] {
+        assert_ne!(bad, dump);
+        let vault = Vault::new(Arc::new(InMemory::new()), "");
+        let error = vault
+            .import(
+                &other.source(),
+                bad.as_bytes(),
+                &ImportOptions::default(),
+                &(),
+            )
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("a database of its own"),
+            "{error}"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::memory::InMemory;
-use ripcord_backup::sources::{PostgresSource, Switch};
+use ripcord_backup::sources::{PostgresOptions, PostgresSource, Switch};
 use ripcord_backup::{BackupId, CreateOptions, ErrorKind, Source as _, Vault};
 
 use crate::pg::{Db, unique};
@@ -230,4 +230,142 @@ async fn restored_databases_are_not_open_to_everybody() {
         .unwrap()
         .get(0);
     assert!(!open);
+}
+
+#[tokio::test]
+async fn the_same_backup_can_be_gone_back_to_again() {
+    let Some(made) = made().await else { return };
+    let first = made.source.switch(&made.switch()).await.unwrap();
+    made.db.sql("INSERT INTO t VALUES (5), (6)").await;
+    assert!(made.source.switched(&made.switch()).await.unwrap());
+
+    // Another name says that it is not the same switch once more.
+    let mut kept = vec![first.kept];
+    for round in ["second", "third"] {
+        let restored = format!("{}_{round}", made.db.name());
+        let switch = Switch::new(&restored, made.id.clone());
+        assert!(!made.source.switched(&switch).await.unwrap());
+        made.source.ready_to_switch(&switch, &[]).await.unwrap();
+        made.vault
+            .restore(&made.source, &made.id, &restored, &())
+            .await
+            .unwrap();
+        let done = made.source.switch(&switch).await.unwrap();
+        assert!(!done.already);
+        assert_eq!(made.rows().await, 2, "{round}");
+        let again = made.source.switch(&switch).await.unwrap();
+        assert!(again.already);
+        assert_eq!((&again.kept, &again.at), (&done.kept, &done.at));
+        kept.push(done.kept);
+    }
+    // By now something else is live.
+    assert!(!made.source.switched(&made.switch()).await.unwrap());
+    kept.sort();
+    kept.dedup();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    assert!(kept.iter().all(|name| name.len() <= 63), "{kept:?}");
+    let dated = made.id.as_str().to_lowercase();
+    let there = made.db.databases(&dated).await;
+    assert_eq!(there, kept);
+    for name in kept {
+        made.db
+            .sql(&format!("DROP DATABASE \"{name}\" WITH (FORCE)"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_is_told_before_anything_is_restored() {
+    let Some(made) = made().await else { return };
+    let name = made.db.name().to_owned();
+    let ready = async |restored: &str, keep: &[String]| {
+        let switch = Switch::new(restored, made.id.clone());
+        made.source.ready_to_switch(&switch, keep).await
+    };
+    ready(&made.restored, &[]).await.unwrap();
+    ready("not_there_yet", &[]).await.unwrap();
+    for (restored, kind) in [
+        (name.as_str(), ErrorKind::InvalidInput),
+        ("", ErrorKind::InvalidInput),
+        (&"x".repeat(64), ErrorKind::InvalidInput),
+        ("postgres", ErrorKind::AlreadyExists),
+    ] {
+        let error = ready(restored, &[]).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.help().is_some(), "{error:?}");
+    }
+
+    let keep = ["empty".to_owned(), "audit".to_owned()];
+    made.db
+        .sql("CREATE SCHEMA empty; CREATE SCHEMA audit")
+        .await;
+    ready(&made.restored, &keep).await.unwrap();
+    made.db.sql("CREATE TABLE audit.t ()").await;
+    let error = ready(&made.restored, &keep).await.unwrap_err();
+    assert!(error.to_string().contains("schema audit"), "{error}");
+    assert!(error.help().unwrap().contains("--in-place"), "{error:?}");
+
+    made.db
+        .sql(
+            "CREATE SUBSCRIPTION s CONNECTION 'dbname=nowhere' PUBLICATION p
+              WITH (connect = false, slot_name = NONE)",
+        )
+        .await;
+    ready(&made.restored, &[]).await.unwrap();
+    let slot = unique("ripcord_slot");
+    made.db
+        .sql(&format!(
+            "SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')"
+        ))
+        .await;
+    let error = ready(&made.restored, &[]).await;
+    made.db
+        .sql(&format!("SELECT pg_drop_replication_slot('{slot}')"))
+        .await;
+    assert!(error.unwrap_err().to_string().contains(&slot));
+    let role = unique("ripcord_backup_other");
+    let sql = format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE \"{name}\" TO {role}");
+    made.db.sql(&sql).await;
+    let visitor = made.db.client().await;
+    let theirs = PostgresSource::new(made.db.as_role(&role, ""), PostgresOptions::default());
+    let switch = Switch::new(&made.restored, made.id.clone());
+    let error = theirs.ready_to_switch(&switch, &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    for reason in [
+        "it belongs to",
+        "may not create",
+        "may not end its sessions",
+    ] {
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    let error = theirs.switch(&switch).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+    visitor.batch_execute("SELECT 1").await.unwrap();
+    drop(visitor);
+    made.db
+        .sql(&format!(
+            "REVOKE ALL ON DATABASE \"{name}\" FROM {role}; DROP ROLE {role}"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_throws_nobody_out() {
+    let Some(made) = made().await else { return };
+    let visitor = made.db.client().await;
+    visitor
+        .batch_execute("BEGIN; INSERT INTO t VALUES (9); PREPARE TRANSACTION 'it''s'")
+        .await
+        .unwrap();
+    let error = made.source.switch(&made.switch()).await.unwrap_err();
+    visitor
+        .batch_execute("ROLLBACK PREPARED 'it''s'")
+        .await
+        .unwrap();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(
+        error.help().unwrap().contains("ROLLBACK PREPARED 'it''s'"),
+        "{error:?}"
+    );
+    made.source.switch(&made.switch()).await.unwrap();
 }

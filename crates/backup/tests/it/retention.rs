@@ -206,7 +206,7 @@ fn facts(candidate: &Candidate) -> Option<Facts<'_>> {
             proven: *proven,
             scope,
         }),
-        Standing::Broken => None,
+        Standing::Broken | Standing::Foreign => None,
     }
 }
 

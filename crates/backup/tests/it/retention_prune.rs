@@ -160,6 +160,16 @@ async fn only_what_is_published_can_be_pinned() {
 }
 
 #[tokio::test]
+async fn a_pins_reason_is_one_line_of_text() {
+    let (_, vault, _, ids) = vault_of_ten().await;
+    for reason in ["two\nlines", "red \u{1b}[31m"] {
+        let error = vault.pin(&ids[0], reason).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(vault.pinned(&ids[0]).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_pin_that_cannot_be_read_still_keeps() {
     let (store, vault, _, ids) = vault_of_ten().await;
     let path = Path::from(format!("shop/{}/KEEP", ids[0]));

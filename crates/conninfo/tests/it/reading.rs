@@ -361,3 +361,27 @@ fn the_with_functions_change_one_thing() {
         "0"
     );
 }
+
+/// libpq takes the user's name for the database's, which is seldom what was meant.
+#[test]
+fn whether_a_database_is_named_is_known() {
+    for text in [
+        "postgres://u@h/shop",
+        "host=h dbname=shop",
+        "postgres://h?dbname=shop",
+    ] {
+        assert!(parse(text).names_database(), "{text}");
+    }
+    for text in [
+        "postgres://u@h",
+        "postgres://u@h/",
+        "host=h user=u",
+        "host=h dbname=''",
+    ] {
+        assert!(!parse(text).names_database(), "{text}");
+        assert!(parse(text).with_database("d").names_database());
+    }
+    let around = Around::default().var("PGDATABASE", "shop");
+    let read = Conninfo::parse("postgres://u@h", &around).unwrap();
+    assert_eq!((read.database(), read.names_database()), ("shop", true));
+}

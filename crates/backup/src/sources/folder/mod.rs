@@ -1,5 +1,6 @@
 //! A folder of files, as a tar.
 
+mod apart;
 mod content;
 mod entries;
 mod facts;

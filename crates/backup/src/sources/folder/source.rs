@@ -74,6 +74,11 @@ impl FolderSource {
         })
     }
 
+    /// Whether a path below the folder, or a folder on the way to it, is left out.
+    pub(super) fn leaves_out(&self, below: &Path) -> bool {
+        below.ancestors().any(|part| self.exclude.is_match(part))
+    }
+
     fn scan(&self) -> Scan {
         Scan {
             root: self.root.clone(),

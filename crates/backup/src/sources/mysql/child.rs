@@ -1,4 +1,4 @@
-//! Running the tools.
+//! How the tools find their server.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -7,15 +7,12 @@ use std::path::Path;
 use std::process::Stdio;
 
 use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
+use super::super::child;
 use super::source::MysqlSource;
 use super::tools::Flavour;
 use crate::{Error, ErrorKind};
-
-/// How much of a child's standard error is kept; the end says why it failed.
-const KEPT: usize = 64 * 1024;
 
 /// What the tools would read from the environment.
 const TOOL_VARS: &[&str] = &[
@@ -129,27 +126,9 @@ impl MysqlSource {
         command
     }
 
-    pub(super) fn spawn(&self, mut command: Command) -> Result<Child, Error> {
-        command.spawn().map_err(|source| {
-            let tool = command
-                .as_std()
-                .get_program()
-                .to_string_lossy()
-                .into_owned();
-            Error::new("start", tool, ErrorKind::ToolMissing, source.to_string())
-                .with_source(source)
-        })
-    }
-
     /// Strikes out the password, should a tool repeat it.
     pub(super) fn redact(&self, text: &str) -> String {
-        let (text, password) = (text.trim(), self.address.password());
-        // A password of two letters would tear the text apart without hiding anything.
-        if password.len() > 2 {
-            text.replace(password, "***")
-        } else {
-            text.to_owned()
-        }
+        child::redact(text, [self.address.password()])
     }
 }
 
@@ -168,20 +147,4 @@ fn quoted(value: &str) -> String {
     }
     text.push('"');
     text
-}
-
-/// The last part of what a child writes.
-pub(super) async fn tail(from: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut from) = from else {
-        return String::new();
-    };
-    let mut kept = Vec::new();
-    let mut buffer = [0; 8 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        kept.extend_from_slice(&buffer[..count]);
-        if kept.len() > 2 * KEPT {
-            kept.drain(..kept.len() - KEPT);
-        }
-    }
-    String::from_utf8_lossy(&kept).into_owned()
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::oneshot;
 
-use super::child::tail;
+use super::super::child::{spawn, tail};
 use super::contents::Contents;
 use super::facts::{Defaults, TableFacts};
 use super::reading::{Purpose, Reading};
@@ -16,7 +16,7 @@ use super::scanner::{Comments, Refusal, Scanner};
 use super::scratch::MARK_TABLE;
 use super::source::MysqlSource;
 use super::tools::{Flavour, Tools, numbers};
-use crate::{Error, ErrorKind, Fingerprint, ServerFacts, Snapshot};
+use crate::{Error, ErrorKind, Fingerprint, Progress, ServerFacts, Snapshot};
 
 /// How long a session that is no longer needed may take to end.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -38,6 +38,7 @@ impl MysqlSource {
     pub(super) async fn dump_snapshot(
         &self,
         sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
     ) -> Result<Snapshot, Error> {
         let database = self.address.database();
         let mut session = self.session().await?;
@@ -55,7 +56,7 @@ impl MysqlSource {
         let lsn = self.log_position(&mut session, flavour).await;
         let (begun, has_begun) = oneshot::channel();
         let done = tokio::try_join!(
-            self.run_dump(&work, sink, begun),
+            self.run_dump(&work, sink, begun, progress),
             self.count_meanwhile(&mut session, &work, locked, has_begun),
         );
         let (contents, counted) = match done {
@@ -97,7 +98,9 @@ impl MysqlSource {
             .await?;
         drop(session.disconnect().await);
         let (begun, _) = oneshot::channel();
-        let contents = self.run_dump(&work, &mut tokio::io::sink(), begun).await?;
+        let contents = self
+            .run_dump(&work, &mut tokio::io::sink(), begun, &())
+            .await?;
         Ok(whole(contents, &work.defaults))
     }
 
@@ -127,11 +130,12 @@ impl MysqlSource {
         work: &Work<'_>,
         sink: &mut (dyn AsyncWrite + Send + Unpin),
         begun: oneshot::Sender<()>,
+        progress: &dyn Progress,
     ) -> Result<Contents, Error> {
         let defaults = self.defaults(work.flavour)?;
         let mut command = self.command(&work.tools.dump, &defaults);
         dump_arguments(&mut command, work);
-        let mut child = self.spawn(command)?;
+        let mut child = spawn(command)?;
         let stderr = child.stderr.take();
         let Some(stdout) = child.stdout.take() else {
             return Err(self.dump_failed("it has no output"));
@@ -142,7 +146,7 @@ impl MysqlSource {
         let first = format!("ALTER DATABASE {};\n", work.defaults.clause());
         let pumping = async {
             let read = self
-                .pump(stdout, reading, first.as_bytes(), sink, begun)
+                .pump(stdout, reading, first.as_bytes(), sink, begun, progress)
                 .await;
             if !matches!(read, Ok(_) | Err(Pumped::Cut(_))) {
                 // It may wait for a lock, and say nothing until it has it.
@@ -175,6 +179,7 @@ impl MysqlSource {
         first: &[u8],
         sink: &mut (dyn AsyncWrite + Send + Unpin),
         begun: oneshot::Sender<()>,
+        progress: &dyn Progress,
     ) -> Result<Reading, Pumped> {
         let stored = |source: std::io::Error| {
             let (database, detail) = (self.address.database(), source.to_string());
@@ -187,6 +192,7 @@ impl MysqlSource {
         sink.write_all(first).await.map_err(stored)?;
         loop {
             let count = self.read_or_locked(&mut from, &mut piece).await?;
+            let before = scanner.reader().rows_seen();
             if count == 0 {
                 scanner.finish(&mut out).map_err(Pumped::Cut)?;
             } else {
@@ -194,6 +200,7 @@ impl MysqlSource {
                     .feed(&piece[..count], &mut out)
                     .map_err(Pumped::Refused)?;
             }
+            progress.rows(scanner.reader().rows_seen() - before);
             if (scanner.reader().has_begun() || count == 0)
                 && let Some(begun) = begun.take()
             {

@@ -36,6 +36,8 @@ pub(super) struct Reading {
     contents: Contents,
     /// The table whose rows came last.
     rows: Option<(String, Rows)>,
+    /// Of all tables, so far.
+    rows_seen: u64,
     mode: Mode,
     /// The session's settings, in the order of `MADE_UNDER`.
     settings: [String; MADE_UNDER.len()],
@@ -43,6 +45,8 @@ pub(super) struct Reading {
     database_default: Option<String>,
     own_default: Option<String>,
     with_trigger: BTreeSet<String>,
+    /// The database that the text itself says it comes from.
+    own_name: Option<String>,
     notes: Vec<String>,
     /// Something after the session was set up: the snapshot was taken by then.
     begun: bool,
@@ -55,11 +59,13 @@ impl Reading {
             purpose,
             contents: Contents::default(),
             rows: None,
+            rows_seen: 0,
             mode: Mode::default(),
             settings: Default::default(),
             database_default: None,
             own_default: None,
             with_trigger: BTreeSet::new(),
+            own_name: None,
             notes: Vec::new(),
             begun: false,
             whole: false,
@@ -69,6 +75,11 @@ impl Reading {
     /// The default character set and collation of the database that it comes from.
     pub(super) fn set_default(&mut self, clause: String) {
         self.own_default = Some(clause);
+    }
+
+    /// How many rows went by so far.
+    pub(super) fn rows_seen(&self) -> u64 {
+        self.rows_seen
     }
 
     /// Whether anything of the database itself was seen.
@@ -173,7 +184,8 @@ impl Reading {
         Ok(put)
     }
 
-    /// A trigger may name its own database, and would not be made in another one then.
+    /// A trigger may name its own database, and would not be made in another one then. So it
+    /// loses that name, and one with another name is refused.
     fn trigger(&mut self, tokens: &Tokens<'_>, create: &Create) -> Result<Put, Refusal> {
         self.with_trigger.extend(create.on.clone());
         if create.qualifiers.is_empty() {
@@ -181,7 +193,7 @@ impl Reading {
         }
         let ours = |name: &String| match &self.purpose {
             Purpose::Dump(database) => name == database,
-            _ => false,
+            _ => self.own_name.as_ref() == Some(name),
         };
         if !create.qualifiers.iter().all(|(_, name)| ours(name)) {
             return Refusal::new(format!(
@@ -222,10 +234,13 @@ impl Reading {
         let Purpose::Restore(live) = &self.purpose else {
             return;
         };
-        let names = tokens
-            .list
-            .windows(2)
-            .any(|pair| pair[1].is_sign(b'.') && pair[0].name().is_some_and(|name| name == *live));
+        // Those that are left out of the copy.
+        let left_out = |at: usize| create.qualifiers.iter().any(|(range, _)| range.start == at);
+        let names = tokens.list.windows(2).any(|pair| {
+            pair[1].is_sign(b'.')
+                && !left_out(pair[0].at)
+                && pair[0].name().is_some_and(|name| name == *live)
+        });
         if names {
             self.notes.push(format!(
                 "{} {} names the database {live}, and does so in the copy too",
@@ -319,13 +334,24 @@ impl Reader for Reading {
 
     fn row(&mut self) -> Result<(), Refusal> {
         match &mut self.rows {
-            Some((_, rows)) => rows.end(),
+            Some((_, rows)) => {
+                self.rows_seen += 1;
+                rows.end()
+            }
             None => Ok(()),
         }
     }
 
     fn comment(&mut self, text: &[u8]) {
         self.whole |= text.starts_with(b"-- Dump completed");
+        // -- Host: localhost    Database: shop
+        if !self.begun && self.own_name.is_none() && text.starts_with(b"-- Host: ") {
+            let text = String::from_utf8_lossy(text);
+            let name = text
+                .split_once("    Database: ")
+                .map(|(_, name)| name.trim_end());
+            self.own_name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        }
     }
 
     fn escapes(&self) -> Escapes {

@@ -4,7 +4,7 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, Command};
 
-use super::child::tail;
+use super::super::child::{Fed, run_fed, spawn};
 use super::reading::{Purpose, Reading};
 use super::scanner::{Comments, Refusal, Scanner};
 use super::source::MysqlSource;
@@ -41,21 +41,16 @@ impl MysqlSource {
         let defaults = self.defaults(flavour)?;
         let mut command = self.command(&tools.client, &defaults);
         client_arguments(&mut command, &into.database);
-        let mut child = self.spawn(command)?;
-        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+        let child = spawn(command)?;
         let purpose = Purpose::Restore(self.address.database().to_owned());
         // Comments between statements would hide from the client that a new line begins.
         let mut scanner = Scanner::new(Reading::new(purpose), Comments::Drop);
-        let feeding = async {
-            let read = self.read(archive, &mut scanner, stdin).await;
-            if !matches!(read, Ok(Read::Whole)) {
-                // It would take what it has for a whole statement.
-                drop(child.start_kill());
-            }
-            read
+        let feed = async |stdin| match self.read(archive, &mut scanner, stdin).await {
+            Ok(Read::Whole) => Fed::Whole,
+            Ok(Read::Refused(refusal)) => Fed::Stopped(corrupt("restore", refusal)),
+            Err(error) => Fed::Stopped(error),
         };
-        let (fed, said) = tokio::join!(feeding, tail(stderr));
-        let status = child.wait().await.map_err(|source| {
+        let (fed, ended) = run_fed(child, feed).await.map_err(|source| {
             Error::new(
                 "restore into",
                 &into.database,
@@ -63,9 +58,10 @@ impl MysqlSource {
                 source.to_string(),
             )
         })?;
-        if let Read::Refused(refusal) = fed? {
-            return Err(corrupt("restore", refusal));
+        if let Fed::Stopped(error) = fed {
+            return Err(error);
         }
+        let (status, said) = (ended.status, ended.said);
         if !status.success() {
             return Err(self.restore_failed(&into.database, &said, &status.to_string()));
         }

@@ -5,7 +5,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::address::Address;
 use super::options::MysqlOptions;
-use crate::{Destination, Error, Fingerprint, Format, Found, RestoreReport, Snapshot, Source};
+use crate::{
+    Destination, Error, Fingerprint, Format, Found, Progress, RestoreReport, Snapshot, Source,
+};
 
 /// A MySQL or MariaDB database.
 ///
@@ -74,7 +76,15 @@ impl Source for MysqlSource {
     }
 
     async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error> {
-        self.dump_snapshot(sink).await
+        self.dump_snapshot(sink, &()).await
+    }
+
+    async fn dump_watched(
+        &self,
+        sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
+    ) -> Result<Snapshot, Error> {
+        self.dump_snapshot(sink, progress).await
     }
 
     async fn inspect(&self, archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error> {

@@ -1,4 +1,4 @@
-//! Running `pg_dump` and `pg_restore`.
+//! How `pg_dump`, `pg_restore` and `psql` find their server, and what goes through their pipes.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -8,11 +8,10 @@ use ripcord_conninfo::{Conninfo, LIBPQ_VARS};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
+use super::super::child;
+pub(super) use super::super::child::{Ended, Fed, run_fed, tail};
 use super::source::PostgresSource;
-use crate::{Error, ErrorKind};
-
-/// How much of a child's standard error is kept; the end says why it failed.
-const KEPT: usize = 64 * 1024;
+use crate::Error;
 
 /// What Linux lets everybody ask for.
 const PIPE: usize = 1024 * 1024;
@@ -51,45 +50,14 @@ impl PostgresSource {
         command
     }
 
-    pub(super) fn spawn(&self, mut command: Command) -> Result<Child, Error> {
-        command.spawn().map_err(|source| {
-            let tool = command
-                .as_std()
-                .get_program()
-                .to_string_lossy()
-                .into_owned();
-            Error::new("start", tool, ErrorKind::ToolMissing, source.to_string())
-                .with_source(source)
-        })
+    pub(super) fn spawn(&self, command: Command) -> Result<Child, Error> {
+        child::spawn(command)
     }
 
     /// Strikes out secrets, should a tool repeat one.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.conninfo
-            .secrets()
-            .iter()
-            // A password of two letters would tear the text apart without hiding anything.
-            .filter(|secret| secret.len() > 2)
-            .fold(text.trim().to_owned(), |text, secret| {
-                text.replace(secret, "***")
-            })
+        child::redact(text, self.conninfo.secrets())
     }
-}
-
-/// The last part of what a child writes.
-pub(super) async fn tail(from: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut from) = from else {
-        return String::new();
-    };
-    let mut kept = Vec::new();
-    let mut buffer = [0; 8 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        kept.extend_from_slice(&buffer[..count]);
-        if kept.len() > 2 * KEPT {
-            kept.drain(..kept.len() - KEPT);
-        }
-    }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 /// Which end of a copy failed.
@@ -97,7 +65,6 @@ pub(super) enum CopyError {
     Reading(std::io::Error),
     Writing(std::io::Error),
 }
-
 /// Copies to the end without holding more than one buffer.
 pub(super) async fn copy<R, W>(from: &mut R, to: &mut W) -> Result<(), CopyError>
 where

@@ -7,6 +7,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
+use super::ahead::Begun;
 use super::rows::{RowSum, Rows};
 use super::session::{ident, literal, refused};
 use super::source::PostgresSource;
@@ -37,8 +38,35 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// The same, of so many pages.
+    pub(super) fn of_size(&self, pages: i64) -> Self {
+        Self {
+            pages,
+            ..self.clone()
+        }
+    }
+
+    /// What this statement, one of [`Self::statements`], reads of it.
+    pub(super) async fn read(&self, client: &Client, sql: &str) -> Result<RowSum, Error> {
+        let failed = |source| refused("read the rows of", &self.name, source);
+        let copy = client.copy_out(sql).await.map_err(failed)?;
+        let mut copy = std::pin::pin!(copy);
+        let mut rows = Rows::new(&self.columns);
+        while let Some(piece) = copy.next().await {
+            rows.feed(&piece.map_err(failed)?);
+        }
+        rows.end().ok_or_else(|| {
+            Error::new(
+                "read the rows of",
+                &self.name,
+                ErrorKind::Server,
+                "they do not have the columns that the catalogue shows",
+            )
+        })
+    }
+
     /// Statements that read all rows between them.
-    fn statements(&self, server: i32) -> Vec<String> {
+    pub(super) fn statements(&self, server: i32) -> Vec<String> {
         let columns: Vec<String> = self.columns.iter().map(|name| ident(name)).collect();
         let columns = columns.join(", ");
         let name = &self.name;
@@ -97,13 +125,29 @@ impl PostgresSource {
         server: i32,
         tables: &[Table],
     ) -> Result<BTreeMap<String, TableContent>, Error> {
+        self.read_rest(database, snapshot, server, tables, &BTreeMap::new())
+            .await
+    }
+
+    /// The same, and of tables that were begun only the rest.
+    pub(super) async fn read_rest(
+        &self,
+        database: &str,
+        snapshot: &str,
+        server: i32,
+        tables: &[Table],
+        begun: &BTreeMap<String, Begun>,
+    ) -> Result<BTreeMap<String, TableContent>, Error> {
         // The largest first, so that none is left alone at the end.
         let mut order: Vec<usize> = (0..tables.len()).collect();
         order.sort_by_key(|index| tables[*index].pages);
         let work: Vec<(usize, String)> = order
             .into_iter()
             .flat_map(|index| {
-                let statements = tables[index].statements(server);
+                let statements = match begun.get(&tables[index].name) {
+                    Some(begun) => begun.left.clone(),
+                    None => tables[index].statements(server),
+                };
                 statements.into_iter().map(move |sql| (index, sql))
             })
             .collect();
@@ -112,7 +156,11 @@ impl PostgresSource {
         let mut readers: FuturesUnordered<_> = (0..sessions)
             .map(|_| self.read_some(database, snapshot, tables, &work))
             .collect();
-        let mut sums: Vec<RowSum> = vec![RowSum::default(); tables.len()];
+        let mut sums: Vec<RowSum> = tables
+            .iter()
+            .map(|table| begun.get(&table.name).map(|begun| begun.sum))
+            .map(Option::unwrap_or_default)
+            .collect();
         while let Some(read) = readers.next().await {
             for (index, sum) in read? {
                 sums[index] = sums[index].and(sum);
@@ -145,23 +193,7 @@ impl PostgresSource {
             let Some((index, sql)) = work.lock().await.pop() else {
                 return Ok(read);
             };
-            let table = &tables[index];
-            let failed = |source| refused("read the rows of", &table.name, source);
-            let copy = client.copy_out(&sql).await.map_err(failed)?;
-            let mut copy = std::pin::pin!(copy);
-            let mut rows = Rows::new(&table.columns);
-            while let Some(piece) = copy.next().await {
-                rows.feed(&piece.map_err(failed)?);
-            }
-            let Some(sum) = rows.end() else {
-                return Err(Error::new(
-                    "read the rows of",
-                    &table.name,
-                    ErrorKind::Server,
-                    "they do not have the columns that the catalogue shows",
-                ));
-            };
-            read.push((index, sum));
+            read.push((index, tables[index].read(&client, &sql).await?));
         }
     }
 

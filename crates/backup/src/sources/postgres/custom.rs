@@ -47,6 +47,8 @@ pub(super) struct Watcher {
     /// Tables by the number under which their rows follow.
     by_id: HashMap<u64, Table>,
     seen: BTreeMap<String, RowSum>,
+    /// Rows of the tables in `seen`.
+    rows: u64,
     /// How far it has come.
     position: u64,
     contents_end: Option<u64>,
@@ -56,6 +58,16 @@ pub(super) struct Watcher {
     blocks: Vec<(u64, u64)>,
     /// In a directory: the files with rows.
     files: HashMap<String, Table>,
+    must_be_logged: MustBeLogged,
+}
+
+/// What a database's tables have that unlogged ones cannot have.
+#[derive(Debug, Default)]
+pub(super) struct MustBeLogged {
+    /// A publication names some of them.
+    pub(super) publishes: bool,
+    /// Foreign keys: the schema, and the table's name, a space and the constraint's.
+    pub(super) references: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,17 +120,34 @@ impl Watcher {
             entries: 0,
             by_id: HashMap::new(),
             seen: BTreeMap::new(),
+            rows: 0,
             position: 0,
             contents_end: None,
             places: HashMap::new(),
             blocks: Vec::new(),
             files: HashMap::new(),
+            must_be_logged: MustBeLogged::default(),
         }
+    }
+
+    /// As far as the table of contents was read.
+    pub(super) fn must_be_logged(self) -> MustBeLogged {
+        self.must_be_logged
     }
 
     /// Where the data begins, once that is known.
     pub(super) fn contents_end(&self) -> Option<u64> {
         self.contents_end
+    }
+
+    /// How many rows went by so far.
+    pub(super) fn rows(&self) -> u64 {
+        match &self.state {
+            State::Length(Some((_, rows))) | State::Piece(Some((_, rows)), _) => {
+                self.rows + rows.so_far()
+            }
+            _ => self.rows,
+        }
     }
 
     /// Whether it was given up to understand it.
@@ -331,11 +360,16 @@ impl Watcher {
         };
         self.places.insert(id, place);
         self.entries -= 1;
+        let lossy = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        self.must_be_logged.publishes |=
+            kind.is_some_and(|kind| kind.starts_with(b"PUBLICATION TABLE"));
+        if let (Some(b"FK CONSTRAINT"), Some(schema), Some(tag)) = (kind, schema, tag) {
+            self.must_be_logged
+                .references
+                .push((lossy(schema), lossy(tag)));
+        }
         if let (Some(b"TABLE DATA"), Some(schema), Some(tag)) = (kind, schema, tag) {
-            let key = (
-                String::from_utf8_lossy(schema).into_owned(),
-                String::from_utf8_lossy(tag).into_owned(),
-            );
+            let key = (lossy(schema), lossy(tag));
             if let Some(table) = self.tables.get(&key) {
                 self.by_id.insert(id, table.clone());
                 if let Some(file) = file {
@@ -371,6 +405,7 @@ impl Watcher {
         };
         match rows.end() {
             Some(sum) => {
+                self.rows += sum.rows();
                 self.seen.insert(name, sum);
                 State::Block
             }

@@ -14,6 +14,7 @@ use super::child::{CopyError, copy, copy_watched};
 use super::content::Table;
 use super::custom::Watcher;
 use super::rows::{RowSum, Rows};
+use crate::Progress;
 
 const PREFIX: &str = "ripcord-dump-";
 
@@ -107,6 +108,7 @@ pub(super) async fn pack(
     folder: &Path,
     tables: &[Table],
     sink: &mut (dyn AsyncWrite + Send + Unpin),
+    progress: &dyn Progress,
 ) -> Result<Packed, CopyError> {
     let reading = CopyError::Reading;
     let mut names = Vec::new();
@@ -135,7 +137,12 @@ pub(super) async fn pack(
             files = watcher.files();
         } else if let Some(table) = files.get(&name) {
             let mut rows = Rows::new(&table.columns);
-            copy_watched(&mut file, sink, |bytes| rows.feed(bytes)).await?;
+            copy_watched(&mut file, sink, |bytes| {
+                let before = rows.so_far();
+                rows.feed(bytes);
+                progress.rows(rows.so_far() - before);
+            })
+            .await?;
             packed.rows.insert(table.name.clone(), rows.end());
         } else {
             copy(&mut file, sink).await?;

@@ -16,7 +16,7 @@ use super::rows::RowSum;
 use super::session::refused;
 use super::source::PostgresSource;
 use super::tools::Tools;
-use crate::{Cap, Error, ErrorKind, Level, Scope, ServerFacts, Snapshot, TableContent};
+use crate::{Cap, Error, ErrorKind, Level, Progress, Scope, ServerFacts, Snapshot, TableContent};
 
 impl PostgresSource {
     /// One transaction exports its snapshot, `pg_dump` adopts it, and the fingerprint is read in
@@ -24,6 +24,7 @@ impl PostgresSource {
     pub(super) async fn dump_snapshot(
         &self,
         sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
     ) -> Result<Snapshot, Error> {
         let database = self.conninfo.database();
         let client = self.session(database).await?;
@@ -49,7 +50,7 @@ impl PostgresSource {
         };
         let (mut fingerprint, seen) = tokio::try_join!(
             self.read_definitions(&client, facts.version_num, sequences),
-            self.run(&tools, &snapshot, &tables, sink),
+            self.run(&tools, &snapshot, &tables, sink, progress),
         )?;
         let cap = (self.options.rows == RowHashes::None).then(|| Cap {
             level: Level::Restored,
@@ -124,15 +125,18 @@ impl PostgresSource {
         snapshot: &str,
         tables: &[Table],
         sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
     ) -> Result<Seen, Error> {
         match (self.options.layout, &self.options.staging) {
             (Layout::Stream, _) => {
                 let mut watcher = Watcher::new(tables);
-                self.stream(tools, snapshot, sink, &mut watcher).await?;
+                self.stream(tools, snapshot, sink, &mut watcher, progress)
+                    .await?;
                 Ok(watcher.end())
             }
             (Layout::Directory, Some(staging)) if self.options.container.is_none() => {
-                self.stage(tools, snapshot, tables, staging, sink).await
+                self.stage(tools, snapshot, tables, staging, sink, progress)
+                    .await
             }
             (Layout::Directory, _) => Err(Error::new(
                 "dump",
@@ -149,6 +153,7 @@ impl PostgresSource {
         snapshot: &str,
         sink: &mut (dyn AsyncWrite + Send + Unpin),
         watcher: &mut Watcher,
+        progress: &dyn Progress,
     ) -> Result<(), Error> {
         let mut command = self.pg_dump(tools, snapshot);
         command.arg("--format=custom").stdout(Stdio::piped());
@@ -159,11 +164,15 @@ impl PostgresSource {
         };
         widen(&stdout);
         let watched = self.options.rows == RowHashes::FromDump;
+        let mut told = 0;
         let (copied, said) = tokio::join!(
             async {
                 let copied = copy_watched(&mut stdout, sink, |bytes| {
                     if watched {
                         watcher.feed(bytes);
+                        let rows = watcher.rows();
+                        progress.rows(rows - told);
+                        told = rows;
                     }
                 })
                 .await;
@@ -191,6 +200,7 @@ impl PostgresSource {
         tables: &[Table],
         staging: &Path,
         sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
     ) -> Result<Seen, Error> {
         let workspace = Workspace::make(staging).map_err(|source| {
             let detail = source.to_string();
@@ -212,7 +222,7 @@ impl PostgresSource {
         if !status.success() {
             return Err(self.dump_failed(&format!("{status}: {}", self.redact(&said))));
         }
-        let packed = pack(workspace.folder(), tables, sink)
+        let packed = pack(workspace.folder(), tables, sink, progress)
             .await
             .map_err(|error| self.not_copied(error))?;
         if !packed.is_known {

@@ -27,6 +27,7 @@ impl PostgresSource {
     pub(super) async fn fingerprint_at(&self, database: &str) -> Result<Fingerprint, Error> {
         let client = self.session(database).await?;
         let facts = self.facts(&client).await?;
+        let ahead = self.settled(&client, database).await?;
         let failed = |source| refused("take a snapshot of", database, source);
         client
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -35,11 +36,13 @@ impl PostgresSource {
         let snapshot = self.export_snapshot(&client).await?;
         let sequences = self.sequences(&client).await?;
         let tables = self.list_tables(&client).await?;
+        let begun = self.still_true(&client, ahead).await?;
         let (mut fingerprint, rows) = tokio::try_join!(
             self.read_definitions(&client, facts.version_num, sequences),
-            self.read_rows(database, &snapshot, facts.version_num, &tables),
+            self.read_rest(database, &snapshot, facts.version_num, &tables, &begun),
         )?;
         fingerprint.tables = rows;
+        self.as_if_logged(database, &mut fingerprint);
         client.batch_execute("COMMIT").await.map_err(failed)?;
         Ok(fingerprint)
     }

@@ -16,6 +16,9 @@ pub struct PostgresOptions {
     /// How long to wait for a table's lock. A dump that waits behind a schema change makes every
     /// later query wait too.
     pub lock_wait_timeout: Duration,
+    /// How long dropping a database may take. The server waits for a checkpoint, and for every
+    /// session to take note, which one whose client reads nothing never does.
+    pub drop_timeout: Duration,
     /// Folders with `pg_dump` and `pg_restore`, looked at before the usual places.
     pub tool_dirs: Vec<PathBuf>,
     /// The container that the server is in, when it can only be reached from there. The
@@ -47,6 +50,7 @@ impl Default for PostgresOptions {
             env: Vec::new(),
             application_name: "ripcord-backup".to_owned(),
             lock_wait_timeout: Duration::from_secs(60),
+            drop_timeout: Duration::from_secs(5 * 60),
             tool_dirs: Vec::new(),
             container: None,
             maintenance_database: "postgres".to_owned(),

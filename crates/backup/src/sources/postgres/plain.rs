@@ -1,7 +1,9 @@
-//! Restoring SQL text with `psql`: only its statements, and all of them or none.
+//! Restoring SQL text with `psql`: only the statements that `pg_dump` writes, and all of them or
+//! none.
 //!
-//! `psql` also runs commands of its own, which a dump has no business with: `\connect live`
-//! would leave the new database, and `\!` starts programs. It has a mode in which it refuses them
+//! What passes is decided in [`super::script`]. `psql` also runs commands of its own, which a dump
+//! has no business with: `\connect live` would leave the new database, and `\!` starts programs.
+//! None passes, and should one all the same, `psql` has a mode in which it refuses them
 //! (CVE-2025-8714), which ends with a word that the dump must not know.
 
 use std::process::Stdio;
@@ -11,8 +13,9 @@ use ripcord_conninfo::Conninfo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
 
-use super::child::tail;
+use super::child::{Ended, Fed, run_fed};
 use super::fence::{Fence, HEAD};
+use super::script::Script;
 use super::source::PostgresSource;
 use super::tools::{Tools, major_of};
 use crate::archive::Ending;
@@ -39,25 +42,30 @@ pub(super) fn is_plain(head: &[u8]) -> bool {
         .any(|line| line == "-- PostgreSQL database dump")
 }
 
-/// Counts the entries that a dump's comments name, and fails when its end is missing.
+/// Counts the entries that a dump's comments name, and fails when its end is missing, or when
+/// there is a statement in it that no dump has.
 pub(super) async fn count(archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error> {
     const ENTRY: &[u8] = b"\n-- Name: ";
     let mut ending = Ending::new(Format::PgPlain);
     let mut count = 0;
     let mut buffer = vec![0; BUFFER];
     let mut window = Vec::new();
+    let (mut script, mut passed) = (Script::new(), Vec::new());
     loop {
         let read = archive.read(&mut buffer).await.map_err(unreadable)?;
         if read == 0 {
             break;
         }
         ending.feed(&buffer[..read]);
+        script.pass(&buffer[..read], &mut passed)?;
+        passed.clear();
         window.extend_from_slice(&buffer[..read]);
         count += memmem::find_iter(&window, ENTRY).count() as u64;
         // It may go on in the next piece; what is kept is too short to be counted twice.
         window.drain(..window.len() - window.len().min(ENTRY.len() - 1));
     }
     ending.check()?;
+    script.end(&mut passed)?;
     Ok(count)
 }
 
@@ -76,20 +84,10 @@ impl PostgresSource {
             .args(["-v", "ON_ERROR_STOP=1"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut child = self.spawn(command)?;
-        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-        let stdout = child.stdout.take();
+        let child = self.spawn(command)?;
         // Printed behind the last statement. Text that ends inside of a string would swallow the
         // end of the transaction, and psql would not mind.
         let last_word = format!("{:032x}", rand::random::<u128>());
-        let feeding = async {
-            let fed = feed(archive, stdin, &last_word).await;
-            if fed.is_err() && child.start_kill().is_err() {
-                tracing::debug!("psql had ended already");
-            }
-            (fed, child)
-        };
-        let ((fed, mut child), said, printed) = tokio::join!(feeding, tail(stderr), tail(stdout));
         let failed = |detail: String| {
             Error::new(
                 "restore into",
@@ -98,11 +96,21 @@ impl PostgresSource {
                 detail,
             )
         };
-        let status = child
-            .wait()
+        let feed = async |stdin| match feed(archive, stdin, &last_word).await {
+            Ok(()) => Fed::Whole,
+            Err(error) => Fed::Stopped(error),
+        };
+        let (fed, ended) = run_fed(child, feed)
             .await
             .map_err(|source| failed(source.to_string()))?;
-        fed?;
+        if let Fed::Stopped(error) = fed {
+            return Err(error);
+        }
+        let Ended {
+            status,
+            said,
+            printed,
+        } = ended;
         if status.success() && printed.trim_end().ends_with(&last_word) {
             return Ok(());
         }
@@ -131,8 +139,10 @@ async fn feed(
     };
     let key = format!("{:032x}", rand::random::<u128>());
     let mut ending = Ending::new(Format::PgPlain);
-    let mut fence = Fence::default();
-    let mut out = format!("\\restrict {key}\nBEGIN;\n").into_bytes();
+    let (mut script, mut fence) = (Script::new(), Fence::default());
+    let mut passed = Vec::new();
+    let mut out =
+        format!("\\restrict {key}\nBEGIN;\nSET standard_conforming_strings = on;\n").into_bytes();
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = archive.read(&mut buffer).await.map_err(unreadable)?;
@@ -140,15 +150,19 @@ async fn feed(
             break;
         }
         ending.feed(&buffer[..count]);
-        fence.pass(&buffer[..count], &mut out)?;
+        script.pass(&buffer[..count], &mut passed)?;
+        fence.pass(&passed, &mut out)?;
+        passed.clear();
         // One that failed closes its end; that is told by its status and not here.
         if stdin.write_all(&out).await.is_err() {
             return Ok(());
         }
         out.clear();
     }
-    fence.end(&mut out)?;
     ending.check()?;
+    script.end(&mut passed)?;
+    fence.pass(&passed, &mut out)?;
+    fence.end(&mut out)?;
     out.extend_from_slice(
         format!("\n;\n\\unrestrict {key}\nCOMMIT;\n\\echo {last_word}\n").as_bytes(),
     );
@@ -189,25 +203,21 @@ fn unreadable(source: std::io::Error) -> Error {
     Error::reading_archive("a dump", source)
 }
 
-/// What comes after it are consequences.
+/// What comes after it are consequences. The line that psql counts has ours among it.
 fn first_error(said: &str) -> &str {
-    said.lines()
+    let found = said
+        .lines()
         .find(|line| line.contains("ERROR: ") || line.contains("error: "))
         .or_else(|| said.lines().find(|line| line.contains("restricted")))
-        .unwrap_or(said)
+        .unwrap_or(said);
+    match found.split_once("ERROR: ") {
+        Some((place, error)) if place.starts_with("psql:<stdin>:") => error.trim_start(),
+        _ => found,
+    }
 }
 
 fn explain(error: Error, said: &str) -> Error {
-    let error_is = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if error_is(&[
-        "backslash commands are restricted",
-        "CREATE DATABASE cannot run inside",
-    ]) {
-        error.with_help(
-            "commands of psql, such as \\connect, are not run: they would leave the new database. \
-             Dump with pg_dump without --create",
-        )
-    } else if error_is(&["role "]) {
+    if said.contains("role ") {
         error.with_help("create the role, or dump with --no-owner and --no-acl")
     } else {
         error

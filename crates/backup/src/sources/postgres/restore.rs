@@ -11,10 +11,9 @@ use tokio::process::{ChildStderr, ChildStdin};
 use super::child::{CopyError, copy, tail, widen};
 use super::directory::{Part, Workspace, is_directory, unpack};
 use super::plain;
-use super::scratch::Room;
+use super::scratch::{Room, birthplace};
 use super::session::{ident, literal, refused};
 use super::source::PostgresSource;
-use super::staging;
 use super::toc::Complaints;
 use crate::{Destination, Error, ErrorKind, RestoreReport, Stay};
 
@@ -120,66 +119,27 @@ impl PostgresSource {
                     "it is in the directory format, which cannot be read inside of a container";
                 return Err(run.failed(ErrorKind::InvalidInput, detail));
             }
-            _ if is_directory(&head) => self.restore_directory(archive, &run).await?,
+            _ if is_directory(&head) => {
+                let restore = self.restore_directory(archive, &run);
+                self.reading_ahead(&into.database, restore).await?
+            }
             // Our files are not to be seen from inside of a container.
             _ if self.options.container.is_some() => {
                 self.pg_restore(&run, &[], Some(archive)).await?
             }
-            Some(folder) => self.restore_staged(archive, folder, &run).await?,
-            None => self.restore_streamed(archive, &run).await?,
+            Some(folder) => {
+                let restore = self.restore_staged(archive, folder, &run);
+                self.reading_ahead(&into.database, restore).await?
+            }
+            None => {
+                let restore = self.restore_streamed(archive, &run);
+                self.reading_ahead(&into.database, restore).await?
+            }
         };
         if into.stay == Stay::Long {
             self.analyze(&into.database).await?;
         }
         Ok(RestoreReport::new(begun.elapsed(), complaints))
-    }
-
-    /// Rows as they come, on one session; then indexes and constraints on several, for which the
-    /// table of contents is enough.
-    async fn restore_streamed(
-        &self,
-        archive: &mut (dyn AsyncRead + Send + Unpin),
-        run: &Run<'_>,
-    ) -> Result<Vec<String>, Error> {
-        let contents = staging::contents(archive)
-            .await
-            .map_err(|source| Error::reading_archive(&run.into.database, source))?;
-        let mut whole = std::io::Cursor::new(&contents.head).chain(archive);
-        let Some(length) = contents.length else {
-            return self.pg_restore(run, &[], Some(&mut whole)).await;
-        };
-        let sections = ["--section=pre-data", "--section=data"];
-        let mut complaints = self.pg_restore(run, &sections, Some(&mut whole)).await?;
-        let file = staging::in_memory(&contents.head[..length])
-            .map_err(|source| run.failed(ErrorKind::Server, &source.to_string()))?;
-        let jobs = format!("--jobs={}", self.options.jobs);
-        let arguments = ["--section=post-data", &jobs, &staging::path_of(&file)];
-        complaints.extend(self.pg_restore(run, &arguments, None).await?);
-        Ok(complaints)
-    }
-
-    async fn restore_staged(
-        &self,
-        archive: &mut (dyn AsyncRead + Send + Unpin),
-        folder: &Path,
-        run: &Run<'_>,
-    ) -> Result<Vec<String>, Error> {
-        let file = staging::on_disk(archive, folder)
-            .await
-            .map_err(|source| match source {
-                CopyError::Reading(source) => Error::reading_archive(&run.into.database, source),
-                CopyError::Writing(source) => {
-                    let kind = match source.kind() {
-                        std::io::ErrorKind::StorageFull => ErrorKind::NoSpace,
-                        _ => ErrorKind::Store,
-                    };
-                    let subject = format!("the archive in {}", folder.display());
-                    Error::new("stage", subject, kind, source.to_string()).with_source(source)
-                }
-            })?;
-        let jobs = format!("--jobs={}", self.options.jobs);
-        self.pg_restore(run, &[&jobs, &staging::path_of(&file)], None)
-            .await
     }
 
     async fn restore_directory(
@@ -226,7 +186,7 @@ impl PostgresSource {
     }
 
     /// Returns the harmless complaints.
-    async fn pg_restore(
+    pub(super) async fn pg_restore(
         &self,
         run: &Run<'_>,
         arguments: &[&str],
@@ -295,8 +255,9 @@ impl PostgresSource {
                 "create the database",
                 name,
                 ErrorKind::AlreadyExists,
-                "there is one of that name",
-            ));
+                "there is one of that name, which no restore made",
+            )
+            .with_help("drop it, or restore under another name"));
         }
         let failed = |source| refused("create the database", name, source);
         let row = client
@@ -304,7 +265,13 @@ impl PostgresSource {
             .await
             .map_err(failed)?;
         let text = |index: usize| row.get::<_, Option<String>>(index);
-        let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", ident(name));
+        // Under the name that was asked for it never stands without its mark, so that one without
+        // is somebody else's. Ours is dropped first if a killed run left it.
+        let birthplace = birthplace(name);
+        if birthplace != *name && Self::known(&client, &birthplace).await?.is_some() {
+            self.drop_forcibly(&client, &birthplace).await?;
+        }
+        let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", ident(&birthplace));
         for (option, value) in [
             (" ENCODING ", text(0)),
             (" LC_COLLATE ", text(1)),
@@ -343,8 +310,17 @@ impl PostgresSource {
         // A copy of production must not be open to whoever may connect by default.
         let sql = format!(
             "COMMENT ON DATABASE {0} IS {1}; REVOKE ALL ON DATABASE {0} FROM PUBLIC",
-            ident(name),
+            ident(&birthplace),
             literal(&into.purpose)
+        );
+        client.batch_execute(&sql).await.map_err(failed)?;
+        if birthplace == *name {
+            return Ok(());
+        }
+        let sql = format!(
+            "ALTER DATABASE {} RENAME TO {}",
+            ident(&birthplace),
+            ident(name)
         );
         client.batch_execute(&sql).await.map_err(failed)
     }
@@ -360,14 +336,14 @@ impl PostgresSource {
 }
 
 /// What all runs of `pg_restore` for one restore have in common.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     tool: &'a Path,
     target: &'a Conninfo,
-    into: &'a Destination,
+    pub(super) into: &'a Destination,
 }
 
 impl Run<'_> {
-    fn failed(&self, kind: ErrorKind, detail: &str) -> Error {
+    pub(super) fn failed(&self, kind: ErrorKind, detail: &str) -> Error {
         Error::new("restore into", &self.into.database, kind, detail)
     }
 }

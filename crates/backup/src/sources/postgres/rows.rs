@@ -27,6 +27,10 @@ impl RowSum {
         }
     }
 
+    pub(super) fn rows(self) -> u64 {
+        self.rows
+    }
+
     pub(super) fn content(self) -> TableContent {
         TableContent {
             rows: self.rows,
@@ -120,6 +124,11 @@ impl Rows {
             }
             bytes = &bytes[at + 1..];
         }
+    }
+
+    /// How many rows went by so far.
+    pub(super) fn so_far(&self) -> u64 {
+        self.sum.rows
     }
 
     /// What was read; `None` when it ended inside of a row, or was not what it should be.

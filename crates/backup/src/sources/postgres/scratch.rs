@@ -1,6 +1,8 @@
 //! Databases that we make and drop, told from others by the comment they carry.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+use twox_hash::XxHash3_128;
 
 use super::session::{ident, literal, refused};
 use super::source::PostgresSource;
@@ -24,24 +26,19 @@ const DROPPABLE: &[&str] = &[
 /// Random names of this form are ours, even if a crash came before the comment.
 const SCRATCH: &str = "ripcord_scratch_";
 
-/// As `CREATE DATABASE` leaves it, and by ourselves: nobody gave it grants, limits or settings.
-const UNTOUCHED: &str = "
-SELECT datallowconn AND NOT datistemplate AND datacl IS NULL AND datconnlimit = -1
-       AND pg_get_userbyid(datdba) = current_user
-       AND NOT EXISTS (SELECT FROM pg_db_role_setting WHERE setdatabase = d.oid)
-FROM pg_database d WHERE oid = $1";
+/// Where a database of this name is made before it carries its mark.
+pub(super) fn birthplace(name: &str) -> String {
+    if name.starts_with(SCRATCH) {
+        return name.to_owned();
+    }
+    let hash = XxHash3_128::oneshot(name.as_bytes());
+    format!("{SCRATCH}to_be_{hash:032x}")
+}
 
-/// Asked inside of it. Whatever lies in a schema depends on the schema.
-const EMPTY: &str = "
-SELECT NOT EXISTS (SELECT FROM pg_namespace
-                   WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'public'))
-       AND NOT EXISTS (SELECT FROM pg_depend p JOIN pg_namespace n ON n.oid = p.refobjid
-                       WHERE p.refclassid = 'pg_namespace'::regclass AND n.nspname = 'public')
-       AND NOT EXISTS (SELECT FROM pg_extension WHERE extname <> 'plpgsql')
-       AND NOT EXISTS (SELECT FROM pg_largeobject_metadata)
-       AND NOT EXISTS (SELECT FROM pg_publication)
-       AND NOT EXISTS (SELECT FROM pg_event_trigger)
-       AND NOT EXISTS (SELECT FROM pg_foreign_data_wrapper)";
+/// Sessions that keep the server waiting: their client does not take what it is sent.
+const STUCK: &str = "
+SELECT format('pid %s of %s (%s) in %s', pid, usename, coalesce(application_name, '-'), coalesce(datname, '-'))
+FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND pid <> pg_backend_pid() ORDER BY pid LIMIT 5";
 
 /// What the catalogue says about a database, which can be read although the database itself
 /// refuses connections.
@@ -139,39 +136,7 @@ impl PostgresSource {
             self.drop_forcibly(client, name).await?;
             return Ok(Room::Free);
         }
-        if self.is_barely_made(client, name, &known).await? {
-            // Without force: whoever is in there keeps it.
-            client
-                .batch_execute(&format!("DROP DATABASE IF EXISTS {}", ident(name)))
-                .await
-                .map_err(|source| refused("drop the database", name, source))?;
-            return Ok(Room::Free);
-        }
         Ok(Room::Taken)
-    }
-
-    /// Whether it is what a `CREATE DATABASE` of ours leaves when the run is killed before the
-    /// comment.
-    async fn is_barely_made(
-        &self,
-        client: &Client,
-        database: &str,
-        known: &Known,
-    ) -> Result<bool, Error> {
-        if known.purpose.is_some() || known.damaged {
-            return Ok(false);
-        }
-        let failed = |source| refused("look into the database", database, source);
-        let row = client
-            .query_opt(UNTOUCHED, &[&known.oid])
-            .await
-            .map_err(failed)?;
-        if !row.is_some_and(|row| row.get(0)) {
-            return Ok(false);
-        }
-        let inside = self.session(database).await?;
-        let row = inside.query_one(EMPTY, &[]).await.map_err(failed)?;
-        Ok(row.get(0))
     }
 
     /// A copy of a subscription keeps its database from being dropped. It never ran, and the slot
@@ -203,7 +168,7 @@ impl PostgresSource {
         Ok(())
     }
 
-    async fn drop_forcibly(&self, client: &Client, database: &str) -> Result<(), Error> {
+    pub(super) async fn drop_forcibly(&self, client: &Client, database: &str) -> Result<(), Error> {
         let failed = |source| refused("drop the database", database, source);
         self.drop_subscriptions(client, database).await?;
         let facts = self.facts(client).await?;
@@ -219,13 +184,42 @@ impl PostgresSource {
                 .map_err(failed)?;
             ""
         };
-        client
-            .batch_execute(&format!(
-                "DROP DATABASE IF EXISTS {}{force}",
-                ident(database)
-            ))
-            .await
-            .map_err(failed)
+        // What the server takes: 0 would be no limit at all.
+        let limit = self
+            .options
+            .drop_timeout
+            .as_millis()
+            .clamp(1, i32::MAX as u128);
+        let limited = format!("SET statement_timeout = {limit}");
+        client.batch_execute(&limited).await.map_err(failed)?;
+        let sql = format!("DROP DATABASE IF EXISTS {}{force}", ident(database));
+        let dropped = client.batch_execute(&sql).await;
+        // Lost with the session if that is what broke.
+        drop(client.batch_execute("SET statement_timeout = 0").await);
+        match dropped {
+            Err(source) if source.code() == Some(&SqlState::QUERY_CANCELED) => {
+                Err(self.not_dropped(client, database).await.with_source(source))
+            }
+            other => other.map_err(failed),
+        }
+    }
+
+    /// The server may have removed a part of it by now, and marks it as damaged then.
+    async fn not_dropped(&self, client: &Client, database: &str) -> Error {
+        let stuck: Vec<String> = match client.query(STUCK, &[]).await {
+            Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),
+            Err(_) => Vec::new(),
+        };
+        let seconds = self.options.drop_timeout.as_secs_f64();
+        let mut detail = format!("the server has not done it within {seconds} s");
+        if !stuck.is_empty() {
+            let who = stuck.join(", ");
+            detail.push_str(&format!("; it waits for clients that read nothing: {who}"));
+        }
+        Error::new("drop the database", database, ErrorKind::InUse, detail).with_help(format!(
+            "end what it waits for (SELECT pg_terminate_backend(PID)); the next run drops it then, and so does: DROP DATABASE {}",
+            ident(database)
+        ))
     }
 
     async fn expect_ours(&self, client: &Client, database: &str) -> Result<(), Error> {

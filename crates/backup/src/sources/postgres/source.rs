@@ -1,11 +1,15 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use async_trait::async_trait;
 use ripcord_conninfo::Conninfo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::ahead::Ahead;
 use super::options::{Layout, PostgresOptions};
 use crate::{
-    Destination, Error, Fingerprint, Format, Found, RestoreReport, Snapshot, Source, TableWrites,
-    WriteCounters,
+    Destination, Error, Fingerprint, Format, Found, Hold, Progress, RestoreReport, Snapshot,
+    Source, TableWrites, WriteCounters,
 };
 
 /// A PostgreSQL database, version 12 or later.
@@ -17,6 +21,16 @@ pub struct PostgresSource {
     pub(super) conninfo: Conninfo,
     pub(super) options: PostgresOptions,
     label: String,
+    copies: Arc<Mutex<HashMap<String, Restored>>>,
+}
+
+/// What is known of a restored database beyond what it shows.
+#[derive(Debug, Default)]
+pub(super) struct Restored {
+    /// Until somebody asks for it.
+    pub(super) ahead: Ahead,
+    /// What was made unlogged, as fingerprints name it.
+    pub(super) unlogged: BTreeSet<String>,
 }
 
 impl PostgresSource {
@@ -39,7 +53,13 @@ impl PostgresSource {
             conninfo,
             options,
             label,
+            copies: Arc::default(),
         }
+    }
+
+    /// Databases that were restored and not discarded.
+    pub(super) fn copies(&self) -> MutexGuard<'_, HashMap<String, Restored>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The database's name.
@@ -80,11 +100,23 @@ impl Source for PostgresSource {
     }
 
     async fn dump(&self, sink: &mut (dyn AsyncWrite + Send + Unpin)) -> Result<Snapshot, Error> {
-        self.dump_snapshot(sink).await
+        self.dump_snapshot(sink, &()).await
+    }
+
+    async fn dump_watched(
+        &self,
+        sink: &mut (dyn AsyncWrite + Send + Unpin),
+        progress: &dyn Progress,
+    ) -> Result<Snapshot, Error> {
+        self.dump_snapshot(sink, progress).await
     }
 
     async fn inspect(&self, archive: &mut (dyn AsyncRead + Send + Unpin)) -> Result<u64, Error> {
         self.count_entries(archive).await
+    }
+
+    async fn hold(&self, database: &str) -> Result<Hold, Error> {
+        self.hold_name(database).await
     }
 
     async fn restore(
@@ -112,6 +144,7 @@ impl Source for PostgresSource {
     }
 
     async fn discard(&self, database: &str) -> Result<(), Error> {
+        self.copies().remove(database);
         self.drop_made_by_us(database).await
     }
 }

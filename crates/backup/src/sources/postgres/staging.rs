@@ -9,7 +9,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::child::{CopyError, copy_watched};
-use super::custom::Watcher;
+use super::custom::{MustBeLogged, Watcher};
 
 /// A table of contents that is longer than this is not held in memory.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -20,6 +20,8 @@ pub(super) struct Contents {
     pub(super) head: Vec<u8>,
     /// How much of it is the table of contents; `None` when that could not be told.
     pub(super) length: Option<usize>,
+    /// What keeps tables from being unlogged.
+    pub(super) must_be_logged: MustBeLogged,
 }
 
 /// Reads as far as the table of contents goes, and a little further.
@@ -34,7 +36,12 @@ pub(super) async fn contents(archive: &mut (dyn AsyncRead + Send + Unpin)) -> io
             .contents_end()
             .and_then(|end| usize::try_from(end).ok());
         if length.is_some() || more == 0 || watcher.is_lost() || head.len() > LONGEST {
-            return Ok(Contents { head, length });
+            let must_be_logged = watcher.must_be_logged();
+            return Ok(Contents {
+                head,
+                length,
+                must_be_logged,
+            });
         }
     }
 }

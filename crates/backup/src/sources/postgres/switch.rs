@@ -20,6 +20,18 @@ SELECT datname::text FROM pg_database
 WHERE NOT datallowconn AND pg_has_role(datdba, 'USAGE')
   AND starts_with(shobj_description(oid, 'pg_database'), $1)";
 
+/// The database that the newest switch of `$2` kept, with the time, if its mark begins with `$1`.
+const KEPT: &str = "
+WITH kept AS (
+    SELECT datname::text AS name, mark, substring(mark FROM ', at ([^,]*)$') AS at
+    FROM (SELECT datname, shobj_description(oid, 'pg_database') AS mark FROM pg_database) AS d
+    WHERE starts_with(mark, $2))
+SELECT name, at FROM kept
+WHERE at = (SELECT max(at) FROM kept) AND starts_with(mark, $1) LIMIT 1";
+
+const NOW: &str =
+    "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+
 /// A switch from the live database to a restored one.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
@@ -43,10 +55,16 @@ impl Switch {
         }
     }
 
-    /// The name under which the old database is kept: the live one's, with the backup's date.
+    /// The name under which the old database is kept, unless an earlier switch to the same backup
+    /// took it: the live one's, with the backup's date.
     #[must_use]
     pub fn kept_name(&self, live: &str) -> String {
-        let suffix = format!("_before_{}", self.backup.as_str().to_lowercase());
+        self.kept_as(live, "")
+    }
+
+    fn kept_as(&self, live: &str, distinction: &str) -> String {
+        let backup = self.backup.as_str().to_lowercase();
+        let suffix = format!("_before_{backup}{distinction}");
         let mut room = 63 - suffix.len().min(63);
         while !live.is_char_boundary(room.min(live.len())) {
             room -= 1;
@@ -54,11 +72,11 @@ impl Switch {
         format!("{}{suffix}", &live[..room.min(live.len())])
     }
 
-    fn kept_mark(&self) -> String {
-        format!(
-            "ripcord: kept, replaced by a restore of backup {}",
-            self.backup
-        )
+    /// Up to the time. The restored database's name tells this switch from another one to the
+    /// same backup.
+    fn kept_mark(&self, live: &str) -> String {
+        let (kept, restored, backup) = (kept_instead_of(live), &self.restored, &self.backup);
+        format!("{kept}{restored:?}, a restore of backup {backup}, at ")
     }
 }
 
@@ -68,6 +86,8 @@ impl Switch {
 pub struct Switched {
     /// The old database's name now.
     pub kept: String,
+    /// When, by the server's clock: `2026-11-20T11:04:58.120Z`.
+    pub at: String,
     /// How many sessions were ended.
     pub ended: u64,
     /// An earlier call had already done it; this one only made sure.
@@ -80,11 +100,12 @@ impl PostgresSource {
     /// New connections are refused, those that are open are ended, and when none is left both
     /// databases are renamed in one transaction that also carries over owner, grants, settings,
     /// connection limit and comment. The old database is kept. Called again after a crash it
-    /// finds out from the catalogue how far it came, and finishes or reports.
+    /// finds out from the catalogue how far it came, and finishes or reports. To go back to the same
+    /// backup once more, restore it under another name and switch to that.
     ///
     /// # Errors
     /// `NotFound` and `Conflict` when the catalogue does not show a verified restore of this
-    /// backup beside the live database; `InUse` when sessions do not end in time;
+    /// backup beside the live database, or prepared transactions are in the way; `InUse` when sessions do not end in time;
     /// `PermissionDenied`, `Unreachable`, `Server`. The live database then takes connections
     /// again, as far as that can be told to the server.
     ///
@@ -94,22 +115,13 @@ impl PostgresSource {
     /// [`PostgresSource::reopen`], which undoes it.
     pub async fn switch(&self, switch: &Switch) -> Result<Switched, Error> {
         let live = self.conninfo.database();
-        let kept = switch.kept_name(live);
         let client = self.alone_with(&[live, &switch.restored]).await?;
-        if self.is_done(&client, switch, &kept).await? {
+        if let Some(done) = self.done_before(&client, switch).await? {
             open(&client, live).await?;
-            return Ok(Switched {
-                kept,
-                ended: 0,
-                already: true,
-            });
+            return Ok(done);
         }
-        match self.take_over(&client, switch, &kept).await {
-            Ok(ended) => Ok(Switched {
-                kept,
-                ended,
-                already: false,
-            }),
+        match self.go_over(&client, switch).await {
+            // An earlier call that was cut off may have closed them, too.
             Err(error) => {
                 let opened = open(&client, live).await;
                 drop(open(&client, &switch.restored).await);
@@ -120,7 +132,22 @@ impl PostgresSource {
                 }
                 Err(error)
             }
+            done => done,
         }
+    }
+
+    async fn go_over(&self, client: &Client, switch: &Switch) -> Result<Switched, Error> {
+        // Before anybody is thrown out.
+        let obstacles = self.obstacles(client).await?;
+        obstacles.none("switch", self.conninfo.database())?;
+        let kept = self.kept_from_now(client, switch).await?;
+        let ended = self.take_over(client, switch, &kept).await?;
+        Ok(Switched {
+            kept: kept.name,
+            at: kept.at,
+            ended,
+            already: false,
+        })
     }
 
     /// Whether this switch was already made, as the catalogue shows it once nothing of an earlier
@@ -131,15 +158,16 @@ impl PostgresSource {
     ///
     /// # Errors
     /// `Locked`, `Unreachable`, `PermissionDenied`, `Server`. A switch whose restored database is
-    /// not there yet was not made.
+    /// not there yet was not made, one whose restored database is there again is another, and one
+    /// that a later switch undid has to be made anew.
     pub async fn switched(&self, switch: &Switch) -> Result<bool, Error> {
         let live = self.conninfo.database();
         let client = self.alone_with(&[live, &switch.restored]).await?;
-        match self.is_done(&client, switch, &switch.kept_name(live)).await {
+        match self.done_before(&client, switch).await {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Conflict) => {
                 Ok(false)
             }
-            other => other,
+            other => Ok(other?.is_some()),
         }
     }
 
@@ -169,42 +197,91 @@ impl PostgresSource {
         outcome
     }
 
-    /// Reads from the catalogue where an earlier switch came to.
-    async fn is_done(&self, client: &Client, switch: &Switch, kept: &str) -> Result<bool, Error> {
-        let live = self.conninfo.database();
-        let failed = |kind, detail: String| Err(Error::new("switch", live, kind, detail));
-        let live_is = Self::known(client, live).await?;
-        let restored_is = Self::known(client, &switch.restored).await?;
-        let kept_is = Self::known(client, kept).await?;
-        match (live_is, restored_is, kept_is) {
-            _ if switch.restored == live => failed(
-                ErrorKind::InvalidInput,
-                "it cannot take its own place".to_owned(),
-            ),
-            (Some(_), None, Some(old)) if old.is_marked(&switch.kept_mark()) => Ok(true),
-            (Some(_), Some(new), None) if new.serves(&Vault::verified_mark(&switch.backup)) => {
-                Ok(false)
-            }
-            (Some(_), Some(_), None) => failed(
-                ErrorKind::Conflict,
-                format!(
-                    "{} is not a verified restore of backup {}",
-                    switch.restored, switch.backup
-                ),
-            ),
-            (Some(_), None, _) => failed(
-                ErrorKind::NotFound,
-                format!("there is no database {}", switch.restored),
-            ),
-            (_, _, Some(_)) => failed(
-                ErrorKind::Conflict,
-                format!("there is already a database {kept} from an earlier switch"),
-            ),
-            (None, _, _) => failed(ErrorKind::NotFound, "there is no such database".to_owned()),
+    /// As [`Self::reopen`], if a switch was cut off between closing and renaming.
+    pub(super) async fn reopen_if_cut_off(&self) -> Result<(), Error> {
+        let closed = self
+            .maintenance()
+            .await?
+            .query(CLOSED, &[&VERIFIED])
+            .await
+            .map_err(|source| refused("look for closed copies of", self.database(), source))?;
+        match closed.is_empty() {
+            true => Ok(()),
+            false => self.reopen().await,
         }
     }
 
-    async fn take_over(&self, client: &Client, switch: &Switch, kept: &str) -> Result<u64, Error> {
+    /// What an earlier call of this switch did, as the catalogue shows it; `None` when it is still
+    /// to be done.
+    async fn done_before(
+        &self,
+        client: &Client,
+        switch: &Switch,
+    ) -> Result<Option<Switched>, Error> {
+        let live = self.conninfo.database();
+        let failed = |kind, detail: String| Err(Error::new("switch", live, kind, detail));
+        if switch.restored == live {
+            let detail = "it cannot take its own place";
+            return failed(ErrorKind::InvalidInput, detail.to_owned());
+        }
+        if Self::known(client, live).await?.is_none() {
+            let detail = "there is no such database";
+            return failed(ErrorKind::NotFound, detail.to_owned());
+        }
+        match Self::known(client, &switch.restored).await? {
+            Some(new) if new.serves(&Vault::verified_mark(&switch.backup)) => return Ok(None),
+            Some(_) => {
+                let detail = format!(
+                    "{} is not a verified restore of backup {}",
+                    switch.restored, switch.backup
+                );
+                return failed(ErrorKind::Conflict, detail);
+            }
+            None => {}
+        }
+        let row = client
+            .query_opt(KEPT, &[&switch.kept_mark(live), &kept_instead_of(live)])
+            .await
+            .map_err(|source| refused("look for what was kept of", live, source))?;
+        match row {
+            Some(row) => Ok(Some(Switched {
+                kept: row.get(0),
+                at: row.get(1),
+                ended: 0,
+                already: true,
+            })),
+            None => failed(
+                ErrorKind::NotFound,
+                format!("there is no database {}", switch.restored),
+            ),
+        }
+    }
+
+    /// A name that is free, for the database that is live now.
+    async fn kept_from_now(&self, client: &Client, switch: &Switch) -> Result<Kept, Error> {
+        let live = self.conninfo.database();
+        let failed = |source| refused("find a name for", live, source);
+        let at: String = client.query_one(NOW, &[]).await.map_err(failed)?.get(0);
+        let stamp = at.replace(['-', ':', '.'], "").to_lowercase();
+        let distinctions = ["".to_owned(), format!("_{stamp}")]
+            .into_iter()
+            .chain((2..).map(|count: u32| format!("_{stamp}_{count}")));
+        for distinction in distinctions {
+            let name = switch.kept_as(live, &distinction);
+            if Self::known(client, &name).await?.is_none() {
+                return Ok(Kept { name, at });
+            }
+        }
+        let detail = "all names are taken";
+        Err(Error::new(
+            "find a name for",
+            live,
+            ErrorKind::Conflict,
+            detail,
+        ))
+    }
+
+    async fn take_over(&self, client: &Client, switch: &Switch, kept: &Kept) -> Result<u64, Error> {
         let live = self.conninfo.database();
         let deadline = Instant::now() + switch.deadline;
         // One transaction: both are closed, or none.
@@ -276,12 +353,16 @@ impl PostgresSource {
         }
     }
 
-    async fn rename(&self, client: &Client, switch: &Switch, kept: &str) -> Result<(), Error> {
+    async fn rename(&self, client: &Client, switch: &Switch, kept: &Kept) -> Result<(), Error> {
         let live = self.conninfo.database();
         let mut statements = vec!["BEGIN".to_owned()];
         statements.extend(carry_over(client, live, Target::Database(&switch.restored)).await?);
         statements.extend([
-            format!("ALTER DATABASE {} RENAME TO {}", ident(live), ident(kept)),
+            format!(
+                "ALTER DATABASE {} RENAME TO {}",
+                ident(live),
+                ident(&kept.name)
+            ),
             format!(
                 "ALTER DATABASE {} RENAME TO {}",
                 ident(&switch.restored),
@@ -289,10 +370,13 @@ impl PostgresSource {
             ),
             format!(
                 "COMMENT ON DATABASE {} IS {}",
-                ident(kept),
-                literal(&switch.kept_mark())
+                ident(&kept.name),
+                literal(&format!("{}{}", switch.kept_mark(live), kept.at))
             ),
-            format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", ident(kept)),
+            format!(
+                "ALTER DATABASE {} ALLOW_CONNECTIONS true",
+                ident(&kept.name)
+            ),
             format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", ident(live)),
             "COMMIT".to_owned(),
         ]);
@@ -305,6 +389,17 @@ impl PostgresSource {
         }
         Ok(())
     }
+}
+
+/// What becomes of the old database.
+struct Kept {
+    name: String,
+    at: String,
+}
+
+/// How the marks of databases begin that were once live under this name.
+fn kept_instead_of(live: &str) -> String {
+    format!("ripcord: kept, {live:?} was replaced by ")
 }
 
 async fn open(client: &Client, database: &str) -> Result<(), Error> {

@@ -45,6 +45,8 @@ pub enum Standing {
     },
     /// Its manifest cannot be read.
     Broken,
+    /// It only has the name of a backup.
+    Foreign,
 }
 
 /// What becomes of a backup, and why.
@@ -103,7 +105,10 @@ pub fn decide(
             proven,
         } = &candidate.standing
         else {
-            let reason = "its manifest is broken, look at it";
+            let reason = match candidate.standing {
+                Standing::Foreign => "it is no folder of a backup",
+                _ => "its manifest is broken, look at it",
+            };
             decisions[at] = Some(Decision::LeaveAlone(reason.to_owned()));
             continue;
         };

@@ -20,8 +20,14 @@ impl Vault {
     /// made it can still be rolled back. Another pin's reason is replaced.
     ///
     /// # Errors
-    /// `NotFound` when it is not published; `StoreUnreachable`, `Store`.
+    /// `InvalidInput` when the reason is not one line of plain text; `NotFound` when the backup is
+    /// not published; `StoreUnreachable`, `Store`.
     pub async fn pin(&self, id: &BackupId, reason: &str) -> Result<(), Error> {
+        if reason.chars().any(char::is_control) {
+            let subject = format!("backup {id}");
+            let detail = "a reason is one line, without control characters";
+            return Err(Error::new("pin", subject, ErrorKind::InvalidInput, detail));
+        }
         if !self.exists(&self.path(id, MANIFEST)).await? {
             let subject = format!("backup {id}");
             return Err(Error::new("pin", subject, ErrorKind::NotFound, ""));
@@ -61,6 +67,7 @@ impl Vault {
                 Ok(Some(reason))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Some(error.chain())),
             Err(error) => Err(error),
         }
     }

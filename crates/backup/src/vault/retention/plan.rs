@@ -53,7 +53,17 @@ impl PrunePlan {
     }
 }
 
-/// What pruning did.
+impl fmt::Display for PrunePlan {
+    /// A line for each backup.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.lines {
+            writeln!(f, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What pruning did. `Display` is what differs from the plan, a line each, and how many were deleted.
 #[derive(Debug, Default)]
 pub struct PruneReport {
     /// What was deleted.
@@ -62,6 +72,18 @@ pub struct PruneReport {
     pub spared: Vec<(BackupId, String)>,
     /// What could not be deleted, or not wholly; the next backup removes what is left.
     pub failed: Vec<(BackupId, Error)>,
+}
+
+impl fmt::Display for PruneReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, reason) in &self.spared {
+            writeln!(f, "{id} stays after all: {reason}")?;
+        }
+        for (id, error) in &self.failed {
+            writeln!(f, "{id} is not deleted: failed to {}", error.chain())?;
+        }
+        writeln!(f, "{} deleted", self.deleted.len())
+    }
 }
 
 impl Vault {
@@ -79,7 +101,10 @@ impl Vault {
         let candidates: Vec<(Candidate, Option<String>)> =
             futures::stream::iter(self.list().await?)
                 .map(|entry| async move {
-                    let pin = self.pinned(&entry.id).await?;
+                    let pin = match entry.state {
+                        State::Foreign { .. } => None,
+                        _ => self.pinned(&entry.id).await?,
+                    };
                     Ok::<_, Error>(candidate(entry, pin))
                 })
                 .buffered(AT_ONCE)
@@ -106,8 +131,9 @@ impl Vault {
         })
     }
 
-    /// Deletes what the plan says and nothing else; each after it was decided again, with what is
-    /// known now. Trouble with one does not keep another from being deleted.
+    /// Deletes what the plan says and no other backup; each after it was decided again, with what is
+    /// known now. Trouble with one does not keep another from being deleted. Also removes what
+    /// killed runs left of backups that were never published, or not wholly deleted.
     ///
     /// # Errors
     /// `StoreUnreachable`, `Store` when it cannot be decided again; then nothing was deleted.
@@ -119,6 +145,9 @@ impl Vault {
         let today = self
             .plan_prune(&plan.retention, &plan.source, plan.now)
             .await?;
+        if let Err(error) = self.sweep_backups(CLAIM_LASTS).await {
+            tracing::warn!(%error, "could not look for what earlier runs left");
+        }
         let mut report = PruneReport::default();
         for line in plan.deletions() {
             let id = line.id.clone();
@@ -173,6 +202,7 @@ fn candidate(entry: Entry, pin: Option<String>) -> (Candidate, Option<String>) {
         State::Good { manifest, level } => known(&manifest, Some(level)),
         State::Failed { manifest, .. } => known(&manifest, None),
         State::Broken { .. } => (Standing::Broken, None),
+        State::Foreign { .. } => (Standing::Foreign, None),
     };
     let candidate = Candidate {
         id: entry.id,

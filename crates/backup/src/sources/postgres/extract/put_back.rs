@@ -83,6 +83,29 @@ pub struct PutBack {
     pub notes: Vec<String>,
 }
 
+impl PutBack {
+    /// For people, a line for each table, conflict and note; by whether it was written.
+    #[must_use]
+    pub fn told(&self, mode: PutBackMode) -> String {
+        let would = match mode {
+            PutBackMode::DryRun => "would be ",
+            PutBackMode::Write => "",
+        };
+        let tables = self.tables.iter().map(|(table, rows)| {
+            format!(
+                "{table}: {would}{} inserted, {} updated; {} unchanged, {} left as they are, {} gone\n",
+                rows.inserted, rows.updated, rows.unchanged, rows.skipped, rows.missing
+            )
+        });
+        let conflicts = self.conflicts.iter();
+        let notes = self.notes.iter();
+        tables
+            .chain(conflicts.map(|row| format!("holds something else: {row}\n")))
+            .chain(notes.map(|note| format!("note: {note}\n")))
+            .collect()
+    }
+}
+
 /// Rows of one table by what was done with them, or would be.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -26,7 +26,7 @@ WITH things AS (
                             coalesce(array_to_string(evttags, ','), '-')) FROM pg_event_trigger
     UNION ALL SELECT 'pg_publication'::regclass, p.oid,
                      format('%s %s %s %s %s', p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete,
-                            (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY 1)
+                            (SELECT string_agg(r.prrelid::regclass::text, ', ' ORDER BY r.prrelid::regclass::text COLLATE "C")
                              FROM pg_publication_rel r WHERE r.prpubid = p.oid))
               FROM pg_publication p
 ), described AS (

@@ -73,7 +73,7 @@ SELECT format('policy %I on %s', p.polname, rel.name),
        format('%s for %s to %s using %s with check %s',
               CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END, p.polcmd,
               (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', '
-                                 ORDER BY 1)
+                                 ORDER BY pg_get_userbyid(r))
                FROM unnest(p.polroles) r),
               coalesce(pg_get_expr(p.polqual, p.polrelid), '-'),
               coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '-'))

@@ -23,7 +23,7 @@ SELECT format('schema %I', nspname),
 FROM ns, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
 UNION ALL
 SELECT format('default privileges of %I on %s%s', pg_get_userbyid(d.defaclrole), d.defaclobjtype,
-              coalesce(format(' in %I', n.nspname), '')),
+              coalesce(' in ' || quote_ident(n.nspname), '')),
        format('grant %s to %s%s', a.privilege_type,
               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
               CASE WHEN a.is_grantable THEN ' with grant option' ELSE '' END)
