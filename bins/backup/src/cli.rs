@@ -56,7 +56,8 @@ pub(crate) struct Common {
     /// How many sessions read and restore at once
     #[arg(long, global = true, value_name = "N", default_value = "2")]
     pub(crate) jobs: NonZeroUsize,
-    /// A folder with room for an uncompressed archive, so that restores use several sessions
+    /// A folder with room for an uncompressed archive, so that restores of three --jobs or more write rows with all
+    /// of them; with fewer a stream is faster
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) staging: Option<PathBuf>,
     /// Bytes in a part of an upload, 5MiB to 5GiB

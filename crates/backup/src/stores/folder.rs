@@ -1,4 +1,5 @@
 mod guard;
+mod reading;
 mod staging;
 mod walk;
 
@@ -7,7 +8,7 @@ use std::fs::{File, Permissions};
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,9 +17,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-    UploadPart,
+    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result, UploadPart,
 };
 
 use super::store::{Leftovers, Room, Store};
@@ -151,15 +152,23 @@ impl ObjectStore for Folder {
             private(&staged)?;
             held.extend(staging::hold(&staged));
         }
+        let held = held.into_iter().map(|file| Arc::new(Mutex::new(file)));
         Ok(Box::new(Upload {
             inner: upload,
-            _held: held,
+            held: held.collect(),
         }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.file(location)?;
-        self.inner.get_opts(location, options).await
+        let mut found = self.inner.get_opts(location, options).await?;
+        found.payload = match found.payload {
+            GetResultPayload::File(file, _) => {
+                GetResultPayload::Stream(reading::pieces(file, found.range.clone()))
+            }
+            streamed @ GetResultPayload::Stream(_) => streamed,
+        };
+        Ok(found)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -226,14 +235,37 @@ impl ObjectStore for Folder {
 #[derive(Debug)]
 struct Upload {
     inner: Box<dyn MultipartUpload>,
-    _held: Vec<File>,
+    held: Vec<Arc<Mutex<File>>>,
+}
+
+impl Upload {
+    /// Lets the disk work while the next parts are made, so that little is left to wait for in the
+    /// end. What fails here fails once more when the upload is completed: each handle of a file is
+    /// told for itself.
+    fn flush_early(held: &[Arc<Mutex<File>>]) {
+        for file in held.iter().cloned() {
+            tokio::task::spawn_blocking(move || {
+                if let Ok(file) = file.try_lock()
+                    && let Err(error) = file.sync_data()
+                {
+                    tracing::debug!(%error, "could not flush a part early");
+                }
+            });
+        }
+    }
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.inner.put_part(data)
+        let part = self.inner.put_part(data);
+        let held = self.held.clone();
+        Box::pin(async move {
+            part.await?;
+            Self::flush_early(&held);
+            Ok(())
+        })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {

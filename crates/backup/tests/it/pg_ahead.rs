@@ -1,5 +1,6 @@
 //! Rows are read back while the rest is still being restored; what changes afterwards is seen.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
@@ -68,6 +69,7 @@ async fn what_is_read_ahead_is_what_is_read_afterwards() {
     for staged in [None, Some(staging.path().to_owned())] {
         let mut options = PostgresOptions::default();
         options.staging = staged;
+        options.jobs = NonZeroUsize::new(3).unwrap();
         let source = PostgresSource::new(db.conninfo.clone(), options);
         let vault = Vault::new(Arc::new(InMemory::new()), "");
         let manifest = vault
@@ -76,6 +78,27 @@ async fn what_is_read_ahead_is_what_is_read_afterwards() {
             .unwrap();
         assert_eq!(manifest.verification.level, Level::Content);
         assert_eq!(manifest.verification.limited, None);
+    }
+}
+
+#[tokio::test]
+async fn two_sessions_do_not_wait_for_a_staged_archive() {
+    let Some(db) = Db::new("CREATE TABLE t AS SELECT 1 AS id").await else {
+        return;
+    };
+    let mut archive = Vec::new();
+    db.source().dump(&mut archive).await.unwrap();
+    let nowhere = std::path::PathBuf::from("/nowhere/at/all");
+    for (jobs, streams) in [(1, true), (2, true), (3, false)] {
+        let mut options = PostgresOptions::default();
+        options.staging = Some(nowhere.clone());
+        options.jobs = NonZeroUsize::new(jobs).unwrap();
+        let source = PostgresSource::new(db.conninfo.clone(), options);
+        let copy = format!("{}_{jobs}", db.name());
+        let into = Destination::new(&copy, "ripcord: scratch copy of a test").briefly();
+        let restored = source.restore(&mut &archive[..], &into).await;
+        assert_eq!(restored.is_ok(), streams, "{jobs}: {restored:?}");
+        source.discard(&copy).await.unwrap();
     }
 }
 
@@ -108,6 +131,7 @@ async fn a_scratch_copy_writes_no_log_and_tells_the_same() {
         };
         let mut options = PostgresOptions::default();
         options.staging = Some(staging.path().to_owned());
+        options.jobs = NonZeroUsize::new(3).unwrap();
         let staged = PostgresSource::new(db.conninfo.clone(), options);
         for (name, source) in [("streamed", db.source()), ("staged", staged)] {
             let mut archive = Vec::new();

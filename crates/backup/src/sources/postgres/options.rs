@@ -36,9 +36,10 @@ pub struct PostgresOptions {
     pub rows: RowHashes,
     /// How many sessions read rows at once, and how many `pg_restore` may use.
     pub jobs: NonZeroUsize,
-    /// A folder with room for the whole archive, uncompressed. With it a restore uses several
-    /// sessions; without it, only for indexes and constraints. [`Layout::Directory`] needs it, to
-    /// dump and to restore.
+    /// A folder with room for the whole archive, uncompressed. With it a restore of three `jobs` or
+    /// more writes rows with all of them; without it, and with fewer, rows are written by one session
+    /// straight from the store, and only indexes and constraints by several. [`Layout::Directory`]
+    /// needs it, to dump and to restore.
     pub staging: Option<PathBuf>,
     /// Schemas that are not part of fingerprints. They are part of the archive all the same.
     pub ignored_schemas: Vec<String>,

@@ -27,6 +27,10 @@ SELECT pg_encoding_to_char(d.encoding), d.datcollate::text, d.datctype::text,
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
 WHERE d.datname = $1";
 
+/// With so many sessions a stream is faster than a staged archive: while one writes rows, the other
+/// reads them back, and neither waits for the whole archive to lie on disk (`benches/backup`).
+const STREAM_UP_TO: usize = 2;
+
 impl PostgresSource {
     pub(super) async fn count_entries(
         &self,
@@ -127,11 +131,11 @@ impl PostgresSource {
             _ if self.options.container.is_some() => {
                 self.pg_restore(&run, &[], Some(archive)).await?
             }
-            Some(folder) => {
+            Some(folder) if self.options.jobs.get() > STREAM_UP_TO => {
                 let restore = self.restore_staged(archive, folder, &run);
                 self.reading_ahead(&into.database, restore).await?
             }
-            None => {
+            _ => {
                 let restore = self.restore_streamed(archive, &run);
                 self.reading_ahead(&into.database, restore).await?
             }

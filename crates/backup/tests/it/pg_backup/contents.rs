@@ -158,6 +158,8 @@ async fn several_sessions_write_and_read_a_directory() {
         let mut options = PostgresOptions::default();
         options.layout = layout;
         options.staging = staged.map(Into::into);
+        // Fewer restore from the stream.
+        options.jobs = std::num::NonZeroUsize::new(3).unwrap();
         PostgresSource::new(db.conninfo.clone(), options)
     };
     // What a killed run left, and what somebody else is at work on.
