@@ -12,6 +12,7 @@ mod bad_input;
 mod boot;
 mod cli;
 mod embed;
+mod guard;
 mod house;
 mod kills;
 mod lease;

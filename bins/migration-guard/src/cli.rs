@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ripcord_migration_guard::{Layout, Severity, Transactional};
+use ripcord_migration_guard::{Dialect, Layout, MySqlServer, Severity, Transactional};
 
 /// Is this migration safe, and can it be undone?
 #[derive(Debug, Parser)]
@@ -15,6 +16,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Judge SQL files without a database.
     Lint(LintArgs),
+    /// List the hazards that are known: id, level, why.
+    Rules(RulesArgs),
     /// Show what is pending, what is applied and what does not fit.
     Status(DatabaseArgs),
     /// Apply the pending migrations, one at a time.
@@ -31,21 +34,98 @@ pub(crate) struct LintArgs {
     /// Judge each file by itself instead of all of them as one chain.
     #[arg(long)]
     pub(crate) each: bool,
-    /// One JSON document on stdout, findings of every level.
-    #[arg(long)]
+    /// Whose naming the folders follow [default: the only one that fits; otherwise, and with --each, every .sql
+    /// file is one].
+    #[arg(long, value_parser = layouts())]
+    pub(crate) layout: Option<Layout>,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+    /// What goes to stdout.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// Also write a report into a file; may be given several times.
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub(crate) report: Vec<Report>,
+    /// Levels, exceptions with a reason: a file of TOML [default: migration-guard.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Findings of this file are known and not reported.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write what is found now as a baseline, and report nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "report"])]
+    pub(crate) write_baseline: Option<PathBuf>,
+    /// Report only files that changed since this git commit, tag or branch split off. The others
+    /// are still replayed, so that what they made is known.
+    #[arg(long, value_name = "REF")]
+    pub(crate) since: Option<String>,
     /// Whose SQL it is.
     #[arg(long, value_enum, default_value = "postgres")]
     pub(crate) dialect: DialectArg,
     /// The server's major version.
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub(crate) postgres_version: u32,
+    /// The server's version, 8.0.36 or mariadb-10.11 [default: the worse of MySQL 8.0 and MariaDB 10.6].
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) mysql_version: Option<MySqlServer>,
     /// Whether the runner opens a transaction around each file.
     #[arg(long, value_enum, value_name = "yes|no")]
     pub(crate) in_transaction: Option<YesNo>,
-    /// The least level that is shown as text.
+    /// The least level that is shown; json, sarif, gitlab and junit have all of them.
     #[arg(long, value_enum, default_value = "warning")]
     pub(crate) level: Level,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    /// Whose SQL it is.
+    #[arg(long, value_enum, default_value = "postgres")]
+    pub(crate) dialect: DialectArg,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How findings are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people, each with its line of SQL.
+    Text,
+    /// One document.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations in the log of a GitHub Actions step.
+    Github,
+    /// A code quality report of GitLab.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// One comment for a pull request.
+    Markdown,
+}
+
+/// A report that goes into a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) format: Format,
+    pub(crate) file: PathBuf,
+}
+
+impl std::str::FromStr for Report {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text
+            .split_once('=')
+            .filter(|(_, file)| !file.is_empty())
+            .ok_or("write FORMAT=FILE, for example sarif=report.sarif")?;
+        Ok(Self {
+            format: Format::from_str(format, false)?,
+            file: PathBuf::from(file),
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -53,9 +133,10 @@ pub(crate) struct DatabaseArgs {
     /// The environment variable that holds the connection string.
     #[arg(long, value_name = "NAME", default_value = "DATABASE_URL")]
     pub(crate) url_env: String,
-    /// How the files are named and where is recorded what is applied.
-    #[arg(long, default_value = "sqlx")]
-    pub(crate) layout: Layout,
+    /// How the files are named and where is recorded what is applied. Without it the folder is
+    /// asked, and sqlx is taken where that leaves a doubt.
+    #[arg(long, value_parser = layouts())]
+    pub(crate) layout: Option<Layout>,
     /// The folder of migrations.
     #[arg(long, value_name = "DIR", default_value = "migrations")]
     pub(crate) path: PathBuf,
@@ -94,6 +175,15 @@ pub(crate) enum DialectArg {
     Mysql,
 }
 
+impl From<DialectArg> for Dialect {
+    fn from(it: DialectArg) -> Self {
+        match it {
+            DialectArg::Postgres => Self::Postgres,
+            DialectArg::Mysql => Self::MySql,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum YesNo {
     Yes,
@@ -126,4 +216,10 @@ impl From<Level> for Severity {
             Level::Blocker => Self::Blocker,
         }
     }
+}
+
+/// The names of all layouts, also for the help.
+fn layouts() -> impl TypedValueParser<Value = Layout> {
+    PossibleValuesParser::new(Layout::ALL.map(Layout::as_str))
+        .try_map(|name| name.parse::<Layout>())
 }

@@ -1,45 +1,52 @@
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use ripcord_migration_guard::{
-    Dialect, Error, ErrorKind, Finding, Lint, LintOptions, Script, Severity, Transactional, Unit,
-    lint as judge, render,
+    Baseline, Error, ErrorKind, Finding, Layout, Lint, LintOptions, Migration, Runner, Script,
+    Severity, Transactional, Unit, Workspace, lint as judge, map_on_workers,
 };
 
-use crate::cli::{DialectArg, LintArgs};
+use crate::cli::LintArgs;
 use crate::exit::Done;
+use crate::{output, policy, since};
 
 pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
     let mut options = LintOptions::default();
-    options.dialect = match args.dialect {
-        DialectArg::Postgres => Dialect::Postgres,
-        DialectArg::Mysql => Dialect::MySql,
-    };
+    options.dialect = args.dialect.into();
     options.postgres_version = args.postgres_version;
+    options.mysql_server = args.mysql_version.unwrap_or_default();
     options.transaction = args.in_transaction.map(Transactional::from);
-    let files = files(&args.paths)?;
-    let (lint, scripts) = if args.each {
+    let (policy, policy_file) = policy::policy(args)?;
+    let baseline = policy::baseline(args)?;
+    let sources = sources(args)?;
+    let changed = args.since.as_deref();
+    let changed = changed.map(|base| since::changed(base, &args.paths));
+    let changed = changed.transpose()?;
+    let (mut lint, scripts) = if args.each {
         // Nothing is known about who runs such files.
-        options.transaction = options.transaction.or(Some(Transactional::No));
-        each(&files, &options)?
+        options.runner = Runner::Unknown;
+        each(&sources, &options)?
     } else {
-        chain(&files, &options)?
+        chain(&sources, &options)?
     };
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        let document = serde_json::json!({
-            "schema": 1,
-            "findings": lint.findings,
-            "statements": { "total": lint.statements, "analysed": lint.analysed },
-        });
-        serde_json::to_writer(&mut out, &document).context("write the result")?;
-        writeln!(out)?;
-    } else {
-        let scripts: Vec<&Script> = scripts.iter().collect();
-        write!(out, "{}", render(&lint, &scripts, args.level.into()))?;
+    let mut shown: Vec<&Path> = sources.iter().map(Source::path).collect();
+    if let Some(changed) = &changed {
+        shown.retain(|file| since::is_among(changed, file));
+        lint.findings.retain(|f| shown.contains(&f.file.as_path()));
     }
+    if let Some(file) = &args.write_baseline {
+        fs::write(file, Baseline::render(&lint))
+            .with_context(|| format!("write the baseline {}", file.display()))?;
+        let count = lint.findings.len();
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{count} findings written into {}", file.display())?;
+        return Ok(Done::Ok);
+    }
+    policy.apply(&mut lint, &policy_file, &baseline, SystemTime::now());
+    output::write(&lint, &scripts, &shown, args)?;
     Ok(match lint.worst() {
         Some(worst) if worst >= Severity::Error => Done::Findings,
         _ => Done::Ok,
@@ -47,31 +54,39 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
 }
 
 /// All files as one sequence, in the order of their names; down files are not part of it.
-fn chain(files: &[PathBuf], options: &LintOptions) -> anyhow::Result<(Lint, Vec<Script>)> {
+fn chain(sources: &[Source], options: &LintOptions) -> anyhow::Result<(Lint, Vec<Script>)> {
     let mut units = Vec::new();
-    for path in files.iter().filter(|p| !is_down(p)) {
-        units.push(unit(path)?);
+    for source in sources {
+        if !matches!(source, Source::File(path) if is_down(path)) {
+            units.push(source.unit(options)?);
+        }
     }
     let lint = judge(&units, options)?;
     Ok((lint, units.into_iter().map(|u| u.script).collect()))
 }
 
 /// Each file for itself; one that does not parse is a finding and does not hide the others.
-fn each(files: &[PathBuf], options: &LintOptions) -> anyhow::Result<(Lint, Vec<Script>)> {
+fn each(sources: &[Source], options: &LintOptions) -> anyhow::Result<(Lint, Vec<Script>)> {
+    let judged = map_on_workers(sources, |source| {
+        let unit = source.unit(options)?;
+        let found = judge(std::slice::from_ref(&unit), options)?;
+        Ok::<_, Error>((found, unit.script))
+    });
     let mut all = Lint::default();
     let mut scripts = Vec::new();
-    for path in files {
-        match unit(path) {
-            Ok(unit) => {
-                let one = judge(std::slice::from_ref(&unit), options)?;
+    for (source, judged) in sources.iter().zip(judged) {
+        match judged {
+            Ok((one, script)) => {
                 all.findings.extend(one.findings);
+                all.acknowledged.extend(one.acknowledged);
                 all.statements += one.statements;
                 all.analysed += one.analysed;
-                scripts.push(unit.script);
+                scripts.push(script);
             }
             Err(error) if error.kind() == ErrorKind::Syntax => {
                 all.statements += 1;
-                all.findings.push(Finding::syntax_error(path, &error));
+                all.findings
+                    .push(Finding::syntax_error(source.path(), &error));
             }
             Err(error) => return Err(error.into()),
         }
@@ -79,18 +94,14 @@ fn each(files: &[PathBuf], options: &LintOptions) -> anyhow::Result<(Lint, Vec<S
     Ok((all, scripts))
 }
 
-fn unit(path: &Path) -> Result<Unit, Error> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Error::new(ErrorKind::Workspace, "read", path.display().to_string())
-            .because(error.to_string())
-            .with_source(error)
-    })?;
+fn unit(path: &Path, options: &LintOptions) -> Result<Unit, Error> {
+    let text = text(path)?;
     let transaction = if text.starts_with("-- no-transaction") {
         Transactional::No
     } else {
         Transactional::Yes
     };
-    let script = Script::parse(path, &text)?;
+    let script = Script::parse_as(path, &text, options.dialect)?;
     let transaction = if script.controls_transactions() {
         Transactional::No
     } else {
@@ -102,23 +113,102 @@ fn unit(path: &Path) -> Result<Unit, Error> {
     })
 }
 
-fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let mut inside: Vec<PathBuf> = fs::read_dir(path)
-                .with_context(|| format!("read {}", path.display()))?
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .filter(|p| p.extension().is_some_and(|e| e == "sql"))
-                .collect();
-            inside.sort_by_key(|p| (number(p), p.clone()));
-            files.extend(inside);
-        } else {
-            files.push(path.clone());
+/// A file that is not UTF-8 is one that cannot be judged, not one that cannot be read.
+fn text(path: &Path) -> Result<String, Error> {
+    let bytes = fs::read(path).map_err(|error| {
+        Error::new(ErrorKind::Workspace, "read", path.display().to_string())
+            .because(error.to_string())
+            .with_source(error)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..valid];
+        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let start = before
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        Error::new(ErrorKind::Syntax, "parse", path.display().to_string())
+            .at(line as u32, column as u32)
+            .because("it is not UTF-8 from here on")
+            .with_help("iconv -f latin1 -t utf-8")
+    })
+}
+
+/// What is judged.
+enum Source {
+    File(PathBuf),
+    /// As its tool would read it.
+    Migration(Box<Migration>),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Migration(migration) => &migration.up,
         }
     }
-    anyhow::ensure!(!files.is_empty(), "find a .sql file in the given paths");
+
+    fn unit(&self, options: &LintOptions) -> Result<Unit, Error> {
+        match self {
+            Self::File(path) => unit(path, options),
+            Self::Migration(migration) => Ok(Unit {
+                script: Script::parse_as(&migration.up, &migration.up_sql, options.dialect)?,
+                transaction: migration.transaction,
+            }),
+        }
+    }
+}
+
+/// A folder is read as its tool would read it, if somebody says which one that is or only one fits;
+/// otherwise each .sql file in it counts.
+fn sources(args: &LintArgs) -> anyhow::Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for path in &args.paths {
+        if !path.is_dir() {
+            sources.push(Source::File(path.clone()));
+            continue;
+        }
+        let layout = match args.layout {
+            Some(layout) => Some(layout),
+            None if args.each => None,
+            None => detected(path)?,
+        };
+        match layout {
+            Some(layout) => {
+                let all = layout.read(&Workspace::new(path))?;
+                sources.extend(all.into_iter().map(|m| Source::Migration(Box::new(m))));
+            }
+            None => sources.extend(files(path)?.into_iter().map(Source::File)),
+        }
+    }
+    anyhow::ensure!(!sources.is_empty(), "find a .sql file in the given paths");
+    Ok(sources)
+}
+
+fn detected(folder: &Path) -> anyhow::Result<Option<Layout>> {
+    let guesses = Layout::detect(folder)?;
+    Ok(match guesses.as_slice() {
+        // Names without a number or a marker may be anything; each file counts.
+        [(layout, why)] if *layout != Layout::Plain => {
+            // A courtesy: a closed stderr stops nothing.
+            let _ = writeln!(std::io::stderr(), "layout: {layout} ({why})");
+            Some(*layout)
+        }
+        _ => None,
+    })
+}
+
+fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| format!("read {}", folder.display()))?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "sql"))
+        .collect();
+    files.sort_by_key(|p| (number(p), p.clone()));
     Ok(files)
 }
 

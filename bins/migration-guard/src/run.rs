@@ -4,8 +4,8 @@ use anyhow::Context;
 use async_trait::async_trait;
 use ripcord_conninfo::{Conninfo, System};
 use ripcord_migration_guard::{
-    Error, Migration, Migrator, Outcome, PostgresMigrator, RunOptions, Status, Step, StepObserver,
-    Workspace, revert_plan,
+    Error, Layout, Migration, Migrator, Outcome, PostgresMigrator, RunOptions, Status, Step,
+    StepObserver, Workspace, revert_plan,
 };
 
 use crate::cli::{DatabaseArgs, RevertArgs, RunArgs};
@@ -45,7 +45,8 @@ pub(crate) async fn status(args: &DatabaseArgs) -> anyhow::Result<Done> {
 pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Done> {
     let (migrator, workspace) = open(&args.database)?;
     let status = migrator.status(&workspace).await?;
-    let pending = up_to(&status, args.to.as_deref())?;
+    let to = args.to.as_ref().map(|to| migrator.layout().spelled(to));
+    let pending = up_to(&status, to.as_deref())?;
     if args.dry_run {
         return show(&pending, |m| Some(m.up_sql.as_str()));
     }
@@ -67,9 +68,10 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Done> {
 pub(crate) async fn revert(args: &RevertArgs) -> anyhow::Result<Done> {
     let (migrator, workspace) = open(&args.database)?;
     let status = migrator.status(&workspace).await?;
-    let all = args.database.layout.read(&workspace)?;
-    let target = (args.to != "nothing").then_some(args.to.as_str());
-    let plan = revert_plan(&workspace, &all, &status, target)?;
+    let layout = migrator.layout();
+    let all = layout.read(&workspace)?;
+    let target = (args.to != "nothing").then(|| layout.spelled(&args.to));
+    let plan = revert_plan(&workspace, &all, &status, target.as_deref())?;
     if args.dry_run {
         return show(&plan, |m| m.down_sql.as_deref());
     }
@@ -103,8 +105,30 @@ fn open(args: &DatabaseArgs) -> anyhow::Result<(PostgresMigrator, Workspace)> {
         let help = error.help().map(|h| format!(" ({h})")).unwrap_or_default();
         anyhow::anyhow!("{error}{help}")
     })?;
-    let migrator = PostgresMigrator::new(conninfo, args.layout, RunOptions::default());
+    let migrator = PostgresMigrator::new(conninfo, layout(args)?, RunOptions::default());
     Ok((migrator, Workspace::new(&args.path)))
+}
+
+/// The layout that was named, or that the folder shows without a doubt, or sqlx. Which one was
+/// taken is told, unless it was named.
+fn layout(args: &DatabaseArgs) -> anyhow::Result<Layout> {
+    if let Some(layout) = args.layout {
+        return Ok(layout);
+    }
+    let found = Layout::detect(&args.path)?;
+    let (layout, why) = match &found[..] {
+        [(layout, why)] => (*layout, why.clone()),
+        [] => (Layout::Sqlx, "the folder has no migrations".to_owned()),
+        several => {
+            let names: Vec<&str> = several.iter().map(|(l, _)| l.as_str()).collect();
+            let why = format!("it could be {}; name one with --layout", names.join(" or "));
+            (Layout::Sqlx, why)
+        }
+    };
+    let mut stderr = std::io::stderr().lock();
+    // A courtesy: a closed stderr stops nothing.
+    let _ = writeln!(stderr, "layout {layout}: {why}");
+    Ok(layout)
 }
 
 /// The pending migrations up to and with `to`.

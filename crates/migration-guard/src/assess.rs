@@ -1,7 +1,7 @@
 use crate::effect::{Effect, StatementEffect, classify};
-use crate::lint::{Finding, Lint, LintOptions, Loss, Severity, Unit, lint};
+use crate::lint::{Dialect, Finding, Lint, LintOptions, Loss, Severity, Unit, lint};
 use crate::sql::Script;
-use crate::{Error, Migration};
+use crate::{Error, ErrorKind, Migration};
 
 /// What a chain of pending migrations means, before anything is run.
 #[non_exhaustive]
@@ -47,11 +47,11 @@ pub struct Assessed {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Reversible {
-    /// There is a down file that does something. Whether it is the inverse, only running shows.
+    /// There is a down file or section that does something. Whether it is the inverse, only running shows.
     Yes,
-    /// There is no down file.
+    /// There is no down file or section.
     DownMissing,
-    /// The down file has no statement, or only ones without effect.
+    /// It has no statement, or only ones without effect.
     DownEmpty,
 }
 
@@ -101,6 +101,7 @@ impl Assessment {
             findings: self.findings().cloned().collect(),
             statements: self.statements,
             analysed: self.analysed,
+            ..Lint::default()
         }
     }
 }
@@ -119,6 +120,11 @@ pub fn assess(pending: &[Migration]) -> Result<Assessment, Error> {
 /// [`Syntax`](crate::ErrorKind::Syntax) with file, line and column when an up or a down file
 /// does not parse; [`Unsupported`](crate::ErrorKind::Unsupported) for another dialect.
 pub fn assess_with(pending: &[Migration], options: &LintOptions) -> Result<Assessment, Error> {
+    if options.dialect != Dialect::Postgres {
+        return Err(Error::new(ErrorKind::Unsupported, "assess", "MySQL")
+            .because("what is additive and what can be taken back is known of PostgreSQL only")
+            .with_help("lint judges MySQL and MariaDB"));
+    }
     let mut units = Vec::new();
     let mut reversible = Vec::new();
     for migration in pending {
@@ -204,10 +210,10 @@ fn way_back(migration: &Migration) -> Result<Reversible, Error> {
 fn no_way_back(migration: &Migration, reversible: Reversible) -> Option<Finding> {
     let message = match reversible {
         Reversible::Yes => return None,
-        Reversible::DownMissing => format!("{} has no down file", migration.version),
+        Reversible::DownMissing => format!("{} has no way back", migration.version),
         Reversible::DownEmpty => {
             format!(
-                "the down file of {} changes nothing and would report success",
+                "the way back of {} changes nothing and would report success",
                 migration.version
             )
         }
@@ -216,11 +222,16 @@ fn no_way_back(migration: &Migration, reversible: Reversible) -> Option<Finding>
         Reversible::DownEmpty => migration.down.clone().unwrap_or_default(),
         _ => migration.up.clone(),
     };
+    // Of a file with sections the lines above the way back are empty.
+    let line = match (reversible, &migration.down_sql) {
+        (Reversible::DownEmpty, Some(sql)) => sql.lines().position(|l| !l.trim().is_empty()),
+        _ => None,
+    };
     Some(Finding {
         rule: "irreversible-no-down".to_owned(),
         severity: Severity::Warning,
         file,
-        line: 1,
+        line: line.map_or(1, |above| above as u32 + 1),
         column: 1,
         message,
         why: "a rollback of the schema is not possible".to_owned(),

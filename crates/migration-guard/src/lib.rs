@@ -9,8 +9,11 @@ mod migration;
 mod migrator;
 #[cfg(feature = "mock")]
 mod mock;
+mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "reports")]
+pub mod reports;
 mod revert;
 mod rules;
 mod sql;
@@ -24,17 +27,18 @@ pub use effect::{Effect, StatementEffect, classify};
 pub use error::{Error, ErrorKind};
 pub use layouts::Layout;
 pub use lint::{
-    Dialect, Finding, Lint, LintOptions, LockMode, Loss, LossKind, Severity, TableSize, Unit, lint,
-    render,
+    Dialect, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner, Severity,
+    TableSize, Unit, hazards, lint, render, render_styled,
 };
-pub use migration::{Migration, Transactional, Workspace};
+pub use migration::{Migration, Repeats, Transactional, Workspace};
 pub use migrator::{
-    Applied, Direction, Migrator, Outcome, Problem, ProblemKind, Repair, Resolution,
+    Applied, AppliedAs, Direction, Migrator, Outcome, Problem, ProblemKind, Repair, Resolution,
     StatementState, Status, Step, StepObserver, Unobserved,
 };
 #[cfg(feature = "mock")]
 pub use mock::MockMigrator;
+pub use policy::{Acknowledged, Allow, Baseline, Override, Policy, RuleLevel};
 #[cfg(feature = "postgres")]
 pub use postgres::{OutOfOrder, PostgresMigrator, RunOptions, live};
 pub use revert::revert_plan;
-pub use sql::{Script, Statement};
+pub use sql::{MySqlServer, Script, Statement, map_on_workers};

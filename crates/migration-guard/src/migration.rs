@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use crate::layouts::checksum::sha384;
+
 /// A folder of migrations, as one release carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -26,7 +28,8 @@ impl Workspace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Migration {
-    /// The number as text, without leading zeros: `7` for `0007_add_user.up.sql`.
+    /// The version as the layout spells it: `7` for `0007_add_user.up.sql` where versions are
+    /// numbers, the text as it is where they are texts. See [`Layout::spelled`](crate::Layout).
     pub version: String,
     /// What the file name says, with spaces: `add user`.
     pub name: String,
@@ -34,20 +37,27 @@ pub struct Migration {
     pub up: PathBuf,
     /// The text of [`up`](Self::up).
     pub up_sql: String,
-    /// The file that goes back, if there is one.
+    /// The file that goes back, if there is one; the same file where it has a section for each way.
     pub down: Option<PathBuf>,
-    /// The text of [`down`](Self::down).
+    /// The text of [`down`](Self::down). Of a file with sections, the lines of the others are empty,
+    /// so that line numbers are those of the file.
     pub down_sql: Option<String>,
-    /// SHA-384 of the bytes of [`up`](Self::up), in lowercase hexadecimal.
+    /// The checksum as the layout's tool computes and writes it; SHA-384 of the text in lowercase
+    /// hexadecimal where the tool has none.
     pub checksum: String,
     /// Whether the way forward runs in one transaction.
     pub transaction: Transactional,
     /// Whether the way back runs in one transaction.
     pub down_transaction: Transactional,
+    /// Whether it runs again whenever its text changes, as Flyway's `R__` files do.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub repeats: Repeats,
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub(crate) native: Native,
 }
 
 impl Migration {
-    /// A migration from its parts; `version` as number text, `name` as people read it.
+    /// A migration from its parts; `version` as the layout spells it, `name` as people read it.
     pub fn new(
         version: impl Into<String>,
         name: impl Into<String>,
@@ -59,12 +69,14 @@ impl Migration {
             version: version.into(),
             name: name.into(),
             up: up.into(),
-            checksum: checksum(&up_sql),
+            checksum: sha384(&up_sql),
             up_sql,
             down: None,
             down_sql: None,
             transaction: Transactional::Yes,
             down_transaction: Transactional::Yes,
+            repeats: Repeats::Never,
+            native: Native::default(),
         }
     }
 
@@ -76,11 +88,51 @@ impl Migration {
         self
     }
 
-    /// The version as the number it is.
+    /// The version as a number, for the layouts whose versions are numbers; -1 for any other.
     pub fn number(&self) -> i64 {
-        // The readers only produce numbers; a hand-made text sorts first and is refused on use.
         self.version.parse().unwrap_or(-1)
     }
+}
+
+/// What the layout's tool writes about a migration beyond version, name and checksum.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Native {
+    /// The version as the file has it, where the state table keeps that: `1.0` for `1`.
+    pub(crate) version: String,
+    /// The name as the file has it, or the path of the script below the folder.
+    pub(crate) script: String,
+    /// The script of the way back, where the state table keeps it.
+    pub(crate) down_script: String,
+    pub(crate) down_checksum: String,
+    /// The checksum that the same tool computes when it is built with wide versions.
+    pub(crate) wide_checksum: Option<String>,
+    pub(crate) place: Place,
+}
+
+/// Where a migration stands among the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Place {
+    /// In the order of versions.
+    #[default]
+    InOrder,
+    /// May be applied after later ones.
+    Anywhere,
+    /// Stands for all up to its version.
+    Baseline,
+}
+
+/// Whether a migration runs once or whenever its text changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Repeats {
+    /// Once.
+    #[default]
+    Never,
+    /// After all others, whenever its text is not what ran last.
+    WhenChanged,
 }
 
 /// Whether a file runs in one transaction together with its row in the state table.
@@ -92,34 +144,4 @@ pub enum Transactional {
     Yes,
     /// Statement by statement: the file says so, or holds its own transaction control.
     No,
-}
-
-/// SHA-384 as sqlx computes it, over the bytes of the file.
-pub(crate) fn checksum(sql: &str) -> String {
-    use sha2::{Digest, Sha384};
-    use std::fmt::Write;
-
-    let digest = Sha384::digest(sql.as_bytes());
-    digest
-        .iter()
-        .fold(String::with_capacity(96), |mut out, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checksum_is_sha384() {
-        // The published test vector for "abc".
-        assert_eq!(
-            checksum("abc"),
-            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
-             8086072ba1e7cc2358baeca134c825a7"
-        );
-    }
 }

@@ -167,7 +167,9 @@ pub struct Status {
 impl Status {
     /// The newest applied version, if any.
     pub fn current(&self) -> Option<&str> {
-        self.applied.last().map(|a| a.version.as_str())
+        let versions = self.applied.iter().rev();
+        let mut versions = versions.filter(|a| a.applied_as != AppliedAs::Repeatable);
+        versions.next().map(|a| a.version.as_str())
     }
 
     /// Whether `version` is recorded as applied.
@@ -185,10 +187,27 @@ pub struct Applied {
     pub version: String,
     /// The name that was recorded, if the state table has one.
     pub name: Option<String>,
-    /// The checksum that was recorded, in hexadecimal, if the state table has one.
+    /// The checksum that was recorded, as the layout's tool writes it, if the state table has one.
     pub checksum: Option<String>,
     /// When it was applied, if the state table says.
     pub when: Option<SystemTime>,
+    /// Whether it is a version, one of those that repeat, or a baseline.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub applied_as: AppliedAs,
+}
+
+/// What a row of the state table stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum AppliedAs {
+    /// One migration.
+    #[default]
+    Version,
+    /// The last run of a migration that repeats.
+    Repeatable,
+    /// The schema as it was found: everything up to this version counts as applied.
+    Baseline,
 }
 
 impl Applied {
@@ -199,6 +218,7 @@ impl Applied {
             name: None,
             checksum: None,
             when: None,
+            applied_as: AppliedAs::Version,
         }
     }
 }

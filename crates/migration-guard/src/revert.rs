@@ -1,9 +1,9 @@
 use crate::sql::Script;
-use crate::{Error, ErrorKind, Migration, Status, Workspace};
+use crate::{Applied, AppliedAs, Error, ErrorKind, Migration, Status, Workspace};
 
 /// Which applied migrations must come down, newest first, so that `target` is the newest one
 /// left. `target` itself stays. `None` means that nothing stays, and has to be asked for
-/// explicitly.
+/// explicitly. What repeats has no place in that order, and stays.
 ///
 /// `migrations` is what the workspace that owns them holds; every migration in the answer has a
 /// way back.
@@ -32,10 +32,14 @@ pub fn revert_plan(
         .because(problem.explanation.clone())
         .with_help("resolve the interrupted migration first"));
     }
+    let versions = status.applied.iter();
+    let versions: Vec<&Applied> = versions
+        .filter(|a| a.applied_as != AppliedAs::Repeatable)
+        .collect();
     let keep = match target {
         None => 0,
         Some(version) => {
-            let at = status.applied.iter().position(|a| a.version == version);
+            let at = versions.iter().position(|a| a.version == version);
             1 + at.ok_or_else(|| {
                 Error::new(ErrorKind::UnknownVersion, "revert to version", version)
                     .because("it is not applied")
@@ -44,7 +48,7 @@ pub fn revert_plan(
         }
     };
     let mut plan = Vec::new();
-    for applied in status.applied.iter().skip(keep).rev() {
+    for applied in versions.into_iter().skip(keep).rev() {
         let migration = migrations
             .iter()
             .find(|m| m.version == applied.version)
@@ -57,10 +61,26 @@ pub fn revert_plan(
                 .because(format!("{} does not hold it", workspace.path().display()))
                 .with_help("use the workspace of the release that applied it")
             })?;
-        way_back(migration)?;
+        row_way_back(migration, applied)?;
         plan.push(migration.clone());
     }
     Ok(plan)
+}
+
+/// The parsed way back of what a row of the state table stands for.
+pub(crate) fn row_way_back(migration: &Migration, row: &Applied) -> Result<Script, Error> {
+    let why = match row.applied_as {
+        AppliedAs::Version => return way_back(migration),
+        AppliedAs::Repeatable => "it repeats, and has no state before it",
+        AppliedAs::Baseline => "it is the baseline, and what it stands for is not its own",
+    };
+    Err(Error::new(
+        ErrorKind::Irreversible,
+        "revert version",
+        &migration.version,
+    )
+    .because(why)
+    .with_help("restore a backup, or write a migration that goes on from here"))
 }
 
 /// The parsed way back, if there is one that does something.
@@ -74,13 +94,13 @@ pub(crate) fn way_back(migration: &Migration) -> Result<Script, Error> {
     };
     let (Some(path), Some(sql)) = (&migration.down, &migration.down_sql) else {
         return Err(irreversible()
-            .because("it has no down file")
+            .because("it has no way back")
             .with_help("restore a backup, or write the way back"));
     };
     let script = Script::parse(path, sql)?;
     if script.is_effectless() {
         return Err(irreversible()
-            .because("its down file changes nothing")
+            .because("its way back changes nothing")
             .with_help("restore a backup, or write the way back"));
     }
     Ok(script)

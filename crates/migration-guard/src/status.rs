@@ -1,7 +1,64 @@
-use crate::{Applied, Migration, Problem, ProblemKind, Status};
+use crate::layouts::checksum::{Fits, fits};
+use crate::{Applied, AppliedAs, Layout, Migration, Problem, ProblemKind, Repeats, Status};
+
+/// What a state table says, whichever tool's it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorded {
+    /// Oldest first; what repeats comes last.
+    pub(crate) applied: Vec<Applied>,
+    /// Versions with the mark of an interrupted run.
+    pub(crate) dirty: Vec<String>,
+    /// The newest baseline: all up to it counts as applied.
+    #[cfg(feature = "postgres")]
+    pub(crate) baseline: Option<String>,
+}
+
+impl Recorded {
+    pub(crate) fn find(&self, version: &str) -> Option<&Applied> {
+        self.applied.iter().find(|a| a.version == version)
+    }
+
+    /// Whether no run and no baseline has left a row.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.newest().is_none() && self.dirty.is_empty()
+    }
+
+    /// The newest applied version, leaving out what repeats.
+    pub(crate) fn newest(&self) -> Option<&Applied> {
+        let mut versions = self.applied.iter().rev();
+        versions.find(|a| a.applied_as != AppliedAs::Repeatable)
+    }
+
+    /// Whether nothing is left to do for `migration`.
+    pub(crate) fn covers(&self, layout: Layout, migration: &Migration) -> bool {
+        match (self.find(&migration.version), migration.repeats) {
+            (Some(_), Repeats::Never) => true,
+            (Some(row), Repeats::WhenChanged) => fits_row(layout, migration, row) == Fits::Yes,
+            (None, _) => false,
+        }
+    }
+
+    /// The newest applied version, if `migration` should have come before it.
+    pub(crate) fn overtook(&self, layout: Layout, migration: &Migration) -> Option<&str> {
+        use crate::migration::Place;
+        if migration.native.place == Place::Anywhere || migration.repeats == Repeats::WhenChanged {
+            return None;
+        }
+        let newest = self.newest()?.version.as_str();
+        let later = layout.compare(newest, &migration.version).is_gt();
+        later.then_some(newest)
+    }
+}
+
+pub(crate) fn fits_row(layout: Layout, migration: &Migration, row: &Applied) -> Fits {
+    row.checksum
+        .as_ref()
+        .map_or(Fits::Yes, |recorded| fits(layout, migration, recorded))
+}
 
 /// Puts a workspace and a state table side by side.
-pub(crate) fn status(all: Vec<Migration>, applied: Vec<Applied>, dirty: &[String]) -> Status {
+pub(crate) fn status(layout: Layout, all: Vec<Migration>, recorded: Recorded) -> Status {
     let mut problems = Vec::new();
     let mut say = |kind, version: &str, explanation: String| {
         problems.push(Problem {
@@ -10,49 +67,38 @@ pub(crate) fn status(all: Vec<Migration>, applied: Vec<Applied>, dirty: &[String
             explanation,
         });
     };
-    for version in dirty {
+    for version in &recorded.dirty {
         say(
             ProblemKind::Dirty,
             version,
             format!("a run of version {version} was interrupted or failed half-way"),
         );
     }
-    for row in &applied {
+    for row in &recorded.applied {
         let version = &row.version;
-        match all.iter().find(|m| m.version == *version) {
-            None => say(
+        let migration = all.iter().find(|m| m.version == *version);
+        match (migration, row.applied_as) {
+            (None, AppliedAs::Baseline) => {}
+            (None, _) => say(
                 ProblemKind::Missing,
                 version,
                 format!("version {version} is applied, and this release does not hold it"),
             ),
-            Some(migration) => {
-                if row
-                    .checksum
-                    .as_ref()
-                    .is_some_and(|c| *c != migration.checksum)
-                {
-                    say(
-                        ProblemKind::Edited,
-                        version,
-                        format!(
-                            "{} is not what was applied as version {version}",
-                            migration.up.display()
-                        ),
-                    );
+            (Some(migration), AppliedAs::Version | AppliedAs::Baseline) => {
+                if let Some(why) = edited(layout, migration, row) {
+                    say(ProblemKind::Edited, version, why);
                 }
             }
+            // It runs again when it was edited.
+            (Some(_), AppliedAs::Repeatable) => {}
         }
     }
-    let newest = applied
-        .iter()
-        .filter_map(|a| a.version.parse::<i64>().ok())
-        .max();
-    let pending: Vec<Migration> = all
-        .into_iter()
-        .filter(|m| !applied.iter().any(|a| a.version == m.version))
-        .collect();
-    for migration in &pending {
-        if let Some(newest) = newest.filter(|n| *n > migration.number()) {
+    let mut pending = Vec::new();
+    for migration in all {
+        if recorded.covers(layout, &migration) {
+            continue;
+        }
+        if let Some(newest) = recorded.overtook(layout, &migration) {
             say(
                 ProblemKind::OutOfOrder,
                 &migration.version,
@@ -62,10 +108,26 @@ pub(crate) fn status(all: Vec<Migration>, applied: Vec<Applied>, dirty: &[String
                 ),
             );
         }
+        pending.push(migration);
     }
     Status {
         pending,
-        applied,
+        applied: recorded.applied,
         problems,
+    }
+}
+
+/// Why the file is not what was applied, if it is not.
+pub(crate) fn edited(layout: Layout, migration: &Migration, row: &Applied) -> Option<String> {
+    let file = migration.up.display();
+    let version = &row.version;
+    match fits_row(layout, migration, row) {
+        Fits::Yes => None,
+        Fits::But(why) => Some(format!(
+            "{file} says the same as what was applied as version {version}, but {why}"
+        )),
+        Fits::No => Some(format!(
+            "{file} is not what was applied as version {version}"
+        )),
     }
 }

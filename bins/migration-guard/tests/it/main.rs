@@ -63,8 +63,32 @@ fn exit_status_says_how_bad_it_is() {
     assert_eq!(code(&["lint", "--each", "3_broken.sql"]), Some(3));
     assert_eq!(code(&["lint", "absent.sql"]), Some(2));
     assert_eq!(code(&["lint"]), Some(2));
-    assert_eq!(code(&["lint", "--dialect", "mysql", "1_good.sql"]), Some(2));
+    let mysql = |args: &[&str]| code(&[&["lint", "--dialect", "mysql"], args].concat());
+    assert_eq!(mysql(&["1_good.sql"]), Some(0));
+    assert_eq!(mysql(&["2_bad.sql"]), Some(3));
+    // A statement that does not parse is a finding of its own there.
+    assert_eq!(mysql(&["3_broken.sql"]), Some(0));
+    assert_eq!(mysql(&["--mysql-version", "5.7", "2_bad.sql"]), Some(3));
+    assert_eq!(mysql(&["--mysql-version", "new", "1_good.sql"]), Some(2));
     assert_eq!(code(&["status"]), Some(2));
+}
+
+#[test]
+fn a_file_that_is_not_utf8_is_a_finding_with_its_place() {
+    let here = folder(&[]);
+    let bytes = b"DROP TABLE a;\n-- gr\xf6\xdfe\n";
+    std::fs::write(here.path().join("1_a.sql"), bytes).unwrap();
+    for dialect in ["postgres", "mysql"] {
+        let args = ["lint", "--each", "--json", "--dialect", dialect, "1_a.sql"];
+        let done = guard(&args, here.path(), &[]);
+        assert_eq!(done.status.code(), Some(3));
+        let shown = text(&done.stdout);
+        assert!(shown.contains("it is not UTF-8 from here on"), "{shown}");
+        assert!(
+            shown.contains("\"line\":2") && shown.contains("\"column\":6"),
+            "{shown}"
+        );
+    }
 }
 
 #[test]
@@ -187,4 +211,26 @@ fn swap(base: &str, database: &str) -> String {
         Some((before, _)) => format!("{before}/{database}"),
         None => panic!("RIPCORD_TEST_POSTGRES_URL is no URL with a database"),
     }
+}
+
+#[test]
+fn the_layout_is_found_out_and_told() {
+    let nowhere = [("DATABASE_URL", "postgres://u@127.0.0.1:1/db")];
+    let told = |files: &[(&str, &str)], more: &[&str]| {
+        let here = folder(files);
+        let args: Vec<&str> = ["status", "--path", "."]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        text(&guard(&args, here.path(), &nowhere).stderr)
+    };
+    let dbmate = [("1_a.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\n")];
+    assert!(told(&dbmate, &[]).contains("layout dbmate: 1_a.sql has `-- migrate:up`"));
+    assert!(!told(&dbmate, &["--layout", "plain"]).contains("layout"));
+    let unclear = told(&[("V1__a.sql", "SELECT 1;")], &[]);
+    assert!(
+        unclear.contains("layout sqlx: it could be flyway or refinery; name one with --layout"),
+        "{unclear}"
+    );
 }

@@ -253,7 +253,7 @@ async fn up(
     let status = migrator.status(&workspace).await.map_err(|e| told(&e))?;
     let mut pending = status.pending;
     if let Some(to) = to {
-        let to = plain(to);
+        let to = migrator.layout().spelled(to);
         let Some(last) = pending.iter().position(|m| m.version == to) else {
             bail!("version {to} is not pending; `ripcord migration status` shows what is");
         };
@@ -275,7 +275,7 @@ async fn down(
     let workspace = workspace(wiring, release).await?;
     let migrator = wiring.migrator()?;
     let status = migrator.status(&workspace).await.map_err(|e| told(&e))?;
-    let target = (to != "none").then(|| plain(to));
+    let target = (to != "none").then(|| migrator.layout().spelled(to));
     let all = migrator.layout().read(&workspace).map_err(|e| told(&e))?;
     let plan = revert_plan(&workspace, &all, &status, target.as_deref()).map_err(|e| told(&e))?;
     if dry_run {
@@ -312,16 +312,6 @@ async fn each(
         versions.push(m.version.clone());
     }
     finish(wiring, done, &versions, None, json)
-}
-
-/// Versions are compared without leading zeros.
-fn plain(version: &str) -> String {
-    let short = version.trim_start_matches('0');
-    if short.is_empty() {
-        "0".to_owned()
-    } else {
-        short.to_owned()
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

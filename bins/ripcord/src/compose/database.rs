@@ -247,8 +247,11 @@ impl Database for GuardedDatabase {
         let mut schema = schema.map_err(|e| of_backup("read", e))?;
         let applied = applied?;
         // The state table is history, not schema: the first migration creates it and its down leaves it.
-        let own = self.migrations.layout.state_table();
-        schema.schema.retain(|object, _| !belongs_to(object, own));
+        let layout = self.migrations.layout;
+        schema.schema.retain(|object, _| {
+            let mut own = layout.state_objects().iter();
+            !belongs_to(object, layout.state_table()) && !own.any(|own| belongs_to(object, own))
+        });
         Ok(SchemaState {
             applied: applied.into_iter().map(|a| a.version).collect(),
             schema: schema.schema_digest(),

@@ -543,10 +543,7 @@ fn argv(section: &Section<'_>, key: &'static str) -> Result<Vec<String>, ConfigE
 }
 
 fn migrations(section: &Section<'_>) -> Result<MigrationsConfig, ConfigError> {
-    let layouts = [
-        ("sqlx", Layout::Sqlx),
-        ("golang-migrate", Layout::GolangMigrate),
-    ];
+    let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
     let layout = section
         .choice("layout", &layouts)?
         .ok_or_else(|| section.missing("layout"))?;
@@ -561,10 +558,10 @@ fn migrations(section: &Section<'_>) -> Result<MigrationsConfig, ConfigError> {
         statement_timeout: section
             .duration("statement_timeout")?
             .unwrap_or(Duration::from_secs(900)),
-        // `sqlx::migrate!().run()` refuses a history with versions it does not know.
+        // The runners of sqlx and refinery refuse a history with versions they do not know.
         checks_history: section
             .choice("at_start", &starts)?
-            .unwrap_or(layout == Layout::Sqlx),
+            .unwrap_or(matches!(layout, Layout::Sqlx | Layout::Refinery)),
         large_table: section.size("large_table")?.unwrap_or(1 << 30),
     };
     if read.path.is_absolute()

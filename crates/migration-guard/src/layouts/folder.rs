@@ -1,140 +1,130 @@
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::sql::Script;
-use crate::{Error, ErrorKind, Migration, Transactional, Workspace};
+use crate::{Error, ErrorKind, Layout, Migration, Transactional};
 
-/// A file whose name follows the layout.
+/// What was found in a folder: migrations, and all that is wrong with it.
 #[derive(Debug)]
-pub(super) struct Named {
-    pub(super) version: i64,
-    pub(super) name: String,
-    pub(super) part: Part,
+pub(super) struct Found {
+    layout: Layout,
+    migrations: Vec<Migration>,
+    problems: Vec<Error>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Up,
-    Down,
-}
-
-/// What a layout makes of a file name.
-#[derive(Debug)]
-pub(super) enum Naming {
-    Migration(Named),
-    /// Not a migration for this tool; it ignores the file, and so do we.
-    Other,
-    /// Meant as a migration, and wrong: why.
-    Bad(&'static str),
-}
-
-/// Reads the folder with the layout's own naming. All problems are collected; the first is the
-/// error.
-pub(super) fn read(
-    workspace: &Workspace,
-    naming: fn(&str) -> Naming,
-) -> Result<Vec<Migration>, Error> {
-    let mut problems = Vec::new();
-    let mut ups: BTreeMap<i64, (String, PathBuf)> = BTreeMap::new();
-    let mut downs: BTreeMap<i64, PathBuf> = BTreeMap::new();
-    for path in files(workspace.path())? {
-        let name = path
-            .file_name()
-            .and_then(|n| n.to_str())
-            .unwrap_or_default();
-        match naming(name) {
-            Naming::Other => {}
-            Naming::Bad(why) => problems.push(
-                bad(&path)
-                    .because(why)
-                    .with_help("<version>_<name>.up.sql, the version a positive number"),
-            ),
-            Naming::Migration(Named {
-                version,
-                name,
-                part: Part::Up,
-            }) => {
-                if let Some((_, other)) = ups.get(&version) {
-                    problems.push(duplicate(&path, other, version));
-                } else {
-                    ups.insert(version, (name, path));
-                }
-            }
-            Naming::Migration(Named {
-                version,
-                part: Part::Down,
-                ..
-            }) => {
-                if let Some(other) = downs.get(&version) {
-                    problems.push(duplicate(&path, other, version));
-                } else {
-                    downs.insert(version, path);
-                }
-            }
+impl Found {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            migrations: Vec::new(),
+            problems: Vec::new(),
         }
     }
-    let mut migrations = Vec::new();
-    for (version, (name, path)) in ups {
-        let down = downs.remove(&version);
-        match migration(version, name, path, down) {
-            Ok(migration) => migrations.push(migration),
-            Err(error) => problems.push(error),
+
+    pub(super) fn problem(&mut self, problem: Error) {
+        self.problems.push(problem);
+    }
+
+    /// Adds a migration, or the reason why there is none.
+    pub(super) fn add(&mut self, migration: Result<Migration, Error>) {
+        match migration {
+            Ok(migration) => {
+                let version = &migration.version;
+                match self.migrations.iter().find(|m| m.version == *version) {
+                    Some(other) => {
+                        self.problems
+                            .push(duplicate(&migration.up, &other.up, version));
+                    }
+                    None => self.migrations.push(migration),
+                }
+            }
+            Err(problem) => self.problems.push(problem),
         }
     }
-    problems.extend(downs.values().map(|path| {
-        bad(path)
-            .because("it takes back a version that has no up file")
-            .with_help("add the up file, or remove this one")
-    }));
-    first_of(problems).map_or(Ok(migrations), Err)
+
+    pub(super) fn get_mut(&mut self, version: &str) -> Option<&mut Migration> {
+        self.migrations.iter_mut().find(|m| m.version == version)
+    }
+
+    /// The migrations, oldest first; the first problem is the error, the others are in its help.
+    pub(super) fn finish(mut self) -> Result<Vec<Migration>, Error> {
+        if let Some(error) = first_of(self.problems) {
+            return Err(error);
+        }
+        self.migrations
+            .sort_by(|a, b| self.layout.compare(&a.version, &b.version));
+        Ok(self.migrations)
+    }
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// The files of a folder, by name.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    entries(folder).map(|paths| paths.into_iter().filter(|p| !p.is_dir()).collect())
+}
+
+/// The folders of a folder, by name, without hidden ones.
+pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let visible = |path: &PathBuf| path.is_dir() && !name_of(path).starts_with('.');
+    entries(folder).map(|paths| paths.into_iter().filter(visible).collect())
+}
+
+/// How deep a folder of migrations may be; links that lead back to a folder above would not end.
+const DEPTH: usize = 16;
+
+/// The files of a folder and of all folders in it.
+pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut all = Vec::new();
+    let mut open = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        all.extend(files(&folder)?);
+        if depth < DEPTH {
+            open.extend(folders(&folder)?.into_iter().map(|f| (f, depth + 1)));
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |error: std::io::Error| {
         let why = error.kind().to_string();
         Error::of_file(ErrorKind::Workspace, "read migrations folder", folder)
             .because(why)
             .with_source(error)
-            .with_help("the path must be the folder that holds the .sql files")
+            .with_help("the path must be the folder that holds the migrations")
     };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if !path.is_dir() {
-            paths.push(path);
-        }
+        paths.push(entry.map_err(unreadable)?.path());
     }
     paths.sort();
     Ok(paths)
 }
 
-fn migration(
-    version: i64,
-    name: String,
-    path: PathBuf,
-    down: Option<PathBuf>,
-) -> Result<Migration, Error> {
-    let sql = text(&path)?;
+/// The last part of a path; empty when it is not text.
+pub(super) fn name_of(path: &Path) -> &str {
+    path.file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or_default()
+}
+
+/// A file's text, which must not be empty.
+pub(super) fn some_text(path: &Path) -> Result<String, Error> {
+    let sql = text(path)?;
     if sql.trim().is_empty() {
-        return Err(bad(&path)
+        return Err(bad(path)
             .because("it is empty")
             .with_help("write the migration, or remove the file"));
     }
-    let mut migration = Migration::new(version.to_string(), name, &path, &sql);
-    migration.transaction = transactional(&path, &sql);
-    if let Some(down) = down {
-        let sql = text(&down)?;
-        migration.down_transaction = transactional(&down, &sql);
-        migration = migration.with_down(down, sql);
-    }
-    Ok(migration)
+    Ok(sql)
 }
 
-fn text(path: &Path) -> Result<String, Error> {
+pub(super) fn text(path: &Path) -> Result<String, Error> {
     // A pipe would never end.
     if !path.is_file() {
-        return Err(bad(path).because("it is not a regular file"));
+        return Err(bad(path)
+            .because("it is not a regular file")
+            .with_help("remove it, or put the file itself in its place"));
     }
     let bytes = fs::read(path).map_err(|error| {
         let why = error.kind().to_string();
@@ -156,26 +146,59 @@ fn text(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// In a transaction unless the first line says otherwise or the file ends transactions itself.
-/// A file that does not parse is wrapped; it is refused before it is run anyway.
-fn transactional(path: &Path, sql: &str) -> Transactional {
-    if sql.starts_with("-- no-transaction") {
+/// Who opens the transaction, where the file does not say so in its tool's own way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unsaid {
+    /// The runner, always.
+    Wrapped,
+    /// A first line `-- no-transaction` says that nobody does.
+    FirstLine,
+    /// The tool sends the file as it is: what a transaction refuses works where it is alone.
+    AsSent,
+    /// Either of these two.
+    FirstLineOrAsSent,
+    /// The tool looks at the statements: none is opened if all of them refuse one.
+    ByStatements,
+}
+
+/// In a transaction unless the file says otherwise or ends transactions itself. A file that does
+/// not parse is wrapped; it is refused before it is run anyway.
+pub(super) fn transactional(path: &Path, sql: &str, unsaid: Unsaid) -> Transactional {
+    let first_line = matches!(unsaid, Unsaid::FirstLine | Unsaid::FirstLineOrAsSent);
+    if first_line && sql.starts_with("-- no-transaction") {
         return Transactional::No;
     }
-    match Script::parse(path, sql) {
-        Ok(script) if script.controls_transactions() => Transactional::No,
-        _ => Transactional::Yes,
+    let Ok(script) = Script::parse(path, sql) else {
+        return Transactional::Yes;
+    };
+    let statements = script.statements();
+    let refused = statements
+        .iter()
+        .filter(|s| s.is_non_transactional())
+        .count();
+    let outside = match unsaid {
+        Unsaid::Wrapped | Unsaid::FirstLine => false,
+        Unsaid::AsSent | Unsaid::FirstLineOrAsSent => statements.len() == 1 && refused == 1,
+        Unsaid::ByStatements => refused > 0 && refused == statements.len(),
+    };
+    if outside || script.controls_transactions() {
+        Transactional::No
+    } else {
+        Transactional::Yes
     }
 }
 
-fn bad(path: &Path) -> Error {
+pub(super) fn bad(path: &Path) -> Error {
     Error::of_file(ErrorKind::Workspace, "read migration", path)
 }
 
-fn duplicate(path: &Path, other: &Path, version: i64) -> Error {
-    let other = other.file_name().unwrap_or_default().to_string_lossy();
+pub(super) fn duplicate(path: &Path, other: &Path, version: &str) -> Error {
+    let mut other_name = name_of(other).to_owned();
+    if other_name == name_of(path) {
+        other_name = other.display().to_string();
+    }
     bad(path)
-        .because(format!("version {version} is also that of {other}"))
+        .because(format!("version {version} is also that of {other_name}"))
         .with_help("give one of them a later version")
 }
 
@@ -190,4 +213,18 @@ fn first_of(mut problems: Vec<Error>) -> Option<Error> {
     let rest: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let help = first.help().unwrap_or_default().to_owned();
     Some(first.with_help(format!("{help}; also failed to {}", rest.join(", "))))
+}
+
+/// A name as people read it.
+pub(super) fn spaced(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// A number without its leading zeros; `None` when it is none or above `limit`.
+pub(super) fn plain_number(text: &str, limit: i64) -> Option<String> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number = text.parse::<i64>().ok()?;
+    (number <= limit).then(|| number.to_string())
 }

@@ -1,10 +1,13 @@
 //! golang-migrate: <https://github.com/golang-migrate/migrate/blob/master/MIGRATIONS.md>
 
-use crate::layouts::folder::{self, Named, Naming, Part};
-use crate::{Error, Migration, Workspace};
+use crate::layouts::folder::{Unsaid, plain_number, spaced};
+use crate::layouts::pairs::{self, Named, Naming, Part};
+use crate::{Error, Layout, Migration, Workspace};
 
 pub(super) fn read(workspace: &Workspace) -> Result<Vec<Migration>, Error> {
-    folder::read(workspace, naming)
+    let shape = "<version>_<name>.up.sql and .down.sql, the version a positive number";
+    let layout = Layout::GolangMigrate;
+    pairs::read(workspace, layout, naming, Unsaid::FirstLineOrAsSent, shape)
 }
 
 /// `^([0-9]+)_(.*)\.(down|up)\.(.*)$`; anything else is not a migration for this tool. A `.sql`
@@ -29,10 +32,10 @@ fn naming(file: &str) -> Naming {
     } else {
         return Naming::Other;
     };
-    match version.parse::<i64>() {
-        Ok(version) if version > 0 => Naming::Migration(Named {
+    match plain_number(version, i64::MAX) {
+        Some(version) if version != "0" => Naming::Migration(Named {
             version,
-            name: stem.replace('_', " "),
+            name: spaced(stem),
             part,
         }),
         _ => Naming::Bad("its version is not a positive number of 63 bits"),
@@ -45,7 +48,7 @@ mod tests {
 
     #[test]
     fn names_need_a_direction() {
-        assert!(matches!(naming("000003_a_b.up.sql"), Naming::Migration(n) if n.version == 3));
+        assert!(matches!(naming("000003_a_b.up.sql"), Naming::Migration(n) if n.version == "3"));
         assert!(matches!(naming("3_a.sql"), Naming::Bad(_)));
         assert!(matches!(naming("a_b.up.sql"), Naming::Bad(_)));
         assert!(matches!(naming("notes_old.sql"), Naming::Other));

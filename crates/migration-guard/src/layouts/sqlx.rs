@@ -1,10 +1,12 @@
 //! sqlx: <https://docs.rs/sqlx/latest/sqlx/macro.migrate.html>
 
-use crate::layouts::folder::{self, Named, Naming, Part};
-use crate::{Error, Migration, Workspace};
+use crate::layouts::folder::{Unsaid, plain_number, spaced};
+use crate::layouts::pairs::{self, Named, Naming, direction};
+use crate::{Error, Layout, Migration, Workspace};
 
 pub(super) fn read(workspace: &Workspace) -> Result<Vec<Migration>, Error> {
-    folder::read(workspace, naming)
+    let shape = "<version>_<name>.sql, or <version>_<name>.up.sql and .down.sql, the version a positive number";
+    pairs::read(workspace, Layout::Sqlx, naming, Unsaid::FirstLine, shape)
 }
 
 /// As sqlx does it: split at the first `_`; what has none or does not end in `.sql` is ignored.
@@ -18,24 +20,17 @@ fn naming(file: &str) -> Naming {
             Naming::Other
         };
     };
-    if !rest.ends_with(".sql") {
+    let Some((part, stem)) = direction(rest) else {
         return if lower.ends_with(".sql") {
             Naming::Bad("sqlx ignores what does not end in .sql, in small letters")
         } else {
             Naming::Other
         };
-    }
-    let (part, stem) = if let Some(stem) = rest.strip_suffix(".up.sql") {
-        (Part::Up, stem)
-    } else if let Some(stem) = rest.strip_suffix(".down.sql") {
-        (Part::Down, stem)
-    } else {
-        (Part::Up, rest.strip_suffix(".sql").unwrap_or(rest))
     };
-    match version.parse::<i64>() {
-        Ok(version) if version > 0 => Naming::Migration(Named {
+    match plain_number(version, i64::MAX) {
+        Some(version) if version != "0" => Naming::Migration(Named {
             version,
-            name: stem.replace('_', " "),
+            name: spaced(stem),
             part,
         }),
         _ => Naming::Bad("its name does not begin with a positive number"),
@@ -45,12 +40,14 @@ fn naming(file: &str) -> Naming {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layouts::pairs::Part;
 
     #[test]
     fn names_are_read_as_sqlx_reads_them() {
         assert!(matches!(
             naming("0007_add_user.up.sql"),
-            Naming::Migration(Named { version: 7, ref name, part: Part::Up }) if name == "add user"
+            Naming::Migration(Named { ref version, ref name, part: Part::Up })
+                if version == "7" && name == "add user"
         ));
         assert!(matches!(naming("7_a.down.sql"), Naming::Migration(n) if n.part == Part::Down));
         assert!(matches!(naming("7_a.sql"), Naming::Migration(n) if n.part == Part::Up));

@@ -1,4 +1,5 @@
-use crate::lint::{Effects, LintOptions, LockMode, Loss, LossKind, Severity, State, Unit};
+use crate::lint::{Effects, LintOptions, LockMode, Loss, LossKind, Severity, State, Unit, Within};
+use crate::rules::mysql::Schema;
 use crate::sql::Statement;
 use crate::sql::model::{Kind, Name};
 
@@ -9,6 +10,8 @@ pub(crate) struct Context<'a> {
     /// What the statement does; for the inside of a DO block, one of its statements.
     pub(crate) kind: &'a Kind,
     pub(crate) statement: &'a Statement,
+    /// Line and column of what `kind` is about: inside a DO block its own, else the statement's.
+    pub(crate) place: (u32, u32),
     /// The statement's place in its file.
     pub(crate) index: usize,
     pub(crate) unit: &'a Unit,
@@ -17,6 +20,10 @@ pub(crate) struct Context<'a> {
     /// What the chain has done so far, without this statement.
     pub(crate) state: &'a State,
     pub(crate) effects: &'a Effects,
+    /// The same as MySQL sees it; empty for PostgreSQL.
+    pub(crate) schema: &'a Schema,
+    /// The last statement of this file that changes the schema.
+    pub(crate) last_change: Option<usize>,
 }
 
 impl Context<'_> {
@@ -31,6 +38,22 @@ impl Context<'_> {
         !columns.is_empty() && columns.iter().all(new)
     }
 
+    /// Whether what came before is still locked, added or open when this runs; with the words
+    /// that say how sure that is, for the end of a message.
+    pub(crate) fn shares_transaction(&self) -> Option<Shared> {
+        match self.state.within() {
+            Within::Nothing => None,
+            Within::Transaction => Some(Shared {
+                severity: None,
+                words: "",
+            }),
+            Within::Perhaps => Some(Shared {
+                severity: Some(Severity::Warning),
+                words: ", if the file runs in one transaction",
+            }),
+        }
+    }
+
     /// The statements of this file that come after this one.
     pub(crate) fn rest(&self) -> &[Statement] {
         self.unit
@@ -38,6 +61,21 @@ impl Context<'_> {
             .statements()
             .get(self.index + 1..)
             .unwrap_or_default()
+    }
+}
+
+/// How sure it is that statements share a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shared {
+    /// Instead of the rule's own, if it is not sure.
+    pub(crate) severity: Option<Severity>,
+    pub(crate) words: &'static str,
+}
+
+impl Shared {
+    /// The rule's severity, or less.
+    pub(crate) fn at_most(self, severity: Severity) -> Severity {
+        self.severity.map_or(severity, |least| least.min(severity))
     }
 }
 

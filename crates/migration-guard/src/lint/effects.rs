@@ -1,11 +1,9 @@
 //! Which locks a statement takes and what it rewrites or scans: one table for all rules, each
-//! line of it proved on a live server in `tests/it/proofs.rs`.
+//! line of it proved on a live server in `tests/it/matrix.rs`.
 
+use crate::lint::effects_alter::alter_table;
 use crate::lint::{LockMode, State};
-use crate::sql::model::{
-    AlterTable, Constraint, ConstraintKind, Kind, Name, Object, TableAction, Volatility,
-};
-use crate::sql::types::{self, TypeChange};
+use crate::sql::model::{AlterDomain, ConstraintKind, Kind, Name, Object};
 
 /// What a statement does to tables while it runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,19 +17,19 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    fn lock(&mut self, table: &Name, mode: LockMode) {
+    pub(super) fn lock(&mut self, table: &Name, mode: LockMode) {
         match self.locks.iter_mut().find(|(t, _)| t.key() == table.key()) {
             Some((_, held)) => *held = (*held).max(mode),
             None => self.locks.push((table.clone(), mode)),
         }
     }
 
-    fn rewrite(&mut self, table: &Name) {
+    pub(super) fn rewrite(&mut self, table: &Name) {
         self.lock(table, LockMode::AccessExclusive);
         self.rewrites.push(table.clone());
     }
 
-    fn scan(&mut self, table: &Name) {
+    pub(super) fn scan(&mut self, table: &Name) {
         self.scans.push(table.clone());
     }
 
@@ -71,6 +69,10 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
             }
             if let Some(parent) = &it.partition_of {
                 out.lock(parent, L::AccessExclusive);
+                if let Some(default) = state.default_partition(parent) {
+                    out.lock(&default, L::AccessExclusive);
+                    out.scan(&default);
+                }
             }
             for parent in &it.inherits {
                 out.lock(parent, L::ShareUpdateExclusive);
@@ -89,6 +91,10 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
             out.lock(&it.table, mode);
             if !it.only {
                 out.scan(&it.table);
+                for partition in state.partitions(&it.table) {
+                    out.lock(&partition, mode);
+                    out.scan(&partition);
+                }
             }
         }
         Kind::CreateTrigger { table } => out.lock(table, L::ShareRowExclusive),
@@ -104,7 +110,19 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
                         out.lock(name, L::AccessExclusive);
                         let known = state.table(name);
                         for parent in known.and_then(|t| t.partition_of.as_ref()).into_iter() {
-                            out.lock(&Name::bare(parent.clone()), L::AccessExclusive);
+                            let parent = Name::of_key(parent);
+                            out.lock(&parent, L::AccessExclusive);
+                            if let Some(default) = state.default_partition(&parent) {
+                                out.lock(&default, L::AccessExclusive);
+                            }
+                        }
+                        for partition in state.partitions(name) {
+                            out.lock(&partition, L::AccessExclusive);
+                        }
+                        if it.cascade {
+                            for child in state.referencing(name) {
+                                out.lock(&child, L::AccessExclusive);
+                            }
                         }
                         for partner in known.into_iter().flat_map(|t| &t.referenced) {
                             out.lock(partner, L::AccessExclusive);
@@ -112,7 +130,7 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
                     }
                     Object::Index if !it.concurrently => {
                         if let Some(index) = state.indexes.get(&name.name) {
-                            out.lock(&Name::bare(index.table.clone()), L::AccessExclusive);
+                            out.lock(&Name::of_key(&index.table), L::AccessExclusive);
                         }
                     }
                     Object::View | Object::MaterializedView => out.lock(name, L::AccessExclusive),
@@ -123,7 +141,20 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
                 out.lock(table, L::AccessExclusive);
             }
         }
-        Kind::Truncate { tables, .. } => tables.iter().for_each(|t| out.rewrite(t)),
+        Kind::Truncate { tables, cascade } => {
+            let mut all = tables.clone();
+            let mut at = 0;
+            while let Some(table) = all.get(at).cloned() {
+                out.rewrite(&table);
+                let mut more = state.partitions(&table);
+                if *cascade {
+                    more.extend(state.referencing(&table));
+                }
+                more.retain(|m| !all.iter().any(|t| t.key() == m.key()));
+                all.extend(more);
+                at += 1;
+            }
+        }
         Kind::Insert { table, .. } | Kind::Merge { table } => out.lock(table, L::RowExclusive),
         Kind::Update { table, .. } | Kind::Delete { table, .. } => {
             out.lock(table, L::RowExclusive);
@@ -154,7 +185,9 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
             name: Some(name),
         } if scope == "index" => {
             if let Some(index) = state.indexes.get(&name.name) {
-                out.lock(&Name::bare(index.table.clone()), L::Share);
+                let table = Name::of_key(&index.table);
+                out.lock(&table, L::Share);
+                out.scan(&table);
             }
         }
         Kind::Vacuum { full: true, tables } => tables.iter().for_each(|t| out.rewrite(t)),
@@ -164,6 +197,7 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
         } => {
             if *concurrently {
                 out.lock(view, L::Exclusive);
+                out.scan(view);
             } else {
                 out.rewrite(view);
             }
@@ -173,7 +207,15 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
                 out.lock(table, lock_mode(mode));
             }
         }
-        // ALTER DOMAIN locks every table that uses the domain; which ones is not in the file.
+        Kind::AlterDomain {
+            name,
+            action: AlterDomain::AddConstraint { not_valid: false } | AlterDomain::SetNotNull,
+        } => {
+            for table in state.using_type(name) {
+                out.lock(&table, L::Share);
+                out.scan(&table);
+            }
+        }
         Kind::Comment { table: Some(table) } => out.lock(table, L::ShareUpdateExclusive),
         Kind::Select { writes, .. } => {
             for inner in writes {
@@ -194,137 +236,6 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
         _ => {}
     }
     out
-}
-
-fn alter_table(it: &AlterTable, state: &State, out: &mut Effects) {
-    use LockMode as L;
-    let table = &it.table;
-    for action in &it.actions {
-        match action {
-            TableAction::AddColumn { column, .. } => {
-                out.lock(table, L::AccessExclusive);
-                let serial = matches!(
-                    column.ty.name.as_str(),
-                    "serial" | "bigserial" | "smallserial"
-                );
-                let volatile = column
-                    .default()
-                    .is_some_and(|d| d.volatility != Volatility::Fixed);
-                let generated =
-                    column.has(|k| matches!(k, ConstraintKind::Stored | ConstraintKind::Identity));
-                if serial || volatile || generated {
-                    out.rewrite(table);
-                }
-                for constraint in &column.constraints {
-                    constraint_effects(table, constraint, out);
-                }
-            }
-            TableAction::AddConstraint(constraint) => constraint_effects(table, constraint, out),
-            TableAction::ValidateConstraint { name } => {
-                out.lock(table, L::ShareUpdateExclusive);
-                out.scan(table);
-                let known = state.table(table).and_then(|t| t.constraints.get(name));
-                if let Some(ConstraintKind::ForeignKey(key)) = known.map(|c| &c.kind) {
-                    out.lock(&key.table, L::RowShare);
-                }
-            }
-            TableAction::DropConstraint { name, .. } => {
-                out.lock(table, L::AccessExclusive);
-                let known = state.table(table).and_then(|t| t.constraints.get(name));
-                if let Some(ConstraintKind::ForeignKey(key)) = known.map(|c| &c.kind) {
-                    out.lock(&key.table, L::AccessExclusive);
-                }
-            }
-            TableAction::SetType {
-                column,
-                ty,
-                using,
-                collate,
-            } => {
-                out.lock(table, L::AccessExclusive);
-                let from = state.column(table, column).and_then(|c| c.ty.as_ref());
-                let change = from.map(|from| types::change(from, ty));
-                if using.is_some()
-                    || (matches!(change, None | Some(TypeChange::Rewrite)) && !collate)
-                {
-                    out.rewrite(table);
-                }
-            }
-            TableAction::SetNotNull { column } => {
-                out.lock(table, L::AccessExclusive);
-                if !state.proves_not_null(table, column) {
-                    out.scan(table);
-                }
-            }
-            TableAction::AttachPartition { partition, .. } => {
-                out.lock(table, L::ShareUpdateExclusive);
-                out.lock(partition, L::AccessExclusive);
-                out.scan(partition);
-            }
-            TableAction::DetachPartition {
-                partition,
-                concurrently,
-            } => {
-                let (parent, child) = if *concurrently {
-                    (L::ShareUpdateExclusive, L::AccessExclusive)
-                } else {
-                    (L::AccessExclusive, L::AccessExclusive)
-                };
-                out.lock(table, parent);
-                out.lock(partition, child);
-            }
-            TableAction::SetLogged { .. } | TableAction::SetAccessMethod => out.rewrite(table),
-            TableAction::Generated { rewrites: true, .. } => out.rewrite(table),
-            TableAction::Triggers { .. } => out.lock(table, L::ShareRowExclusive),
-            TableAction::SetOptions { .. } | TableAction::ClusterOn => {
-                out.lock(table, L::ShareUpdateExclusive);
-            }
-            TableAction::ColumnTuning => out.lock(table, L::ShareUpdateExclusive),
-            TableAction::SetTablespace => {
-                out.lock(table, L::AccessExclusive);
-                out.rewrite(table);
-            }
-            _ => out.lock(table, L::AccessExclusive),
-        }
-    }
-}
-
-fn constraint_effects(table: &Name, constraint: &Constraint, out: &mut Effects) {
-    use LockMode as L;
-    match &constraint.kind {
-        ConstraintKind::ForeignKey(key) => {
-            out.lock(table, L::ShareRowExclusive);
-            if key.table.key() != table.key() {
-                out.lock(&key.table, L::ShareRowExclusive);
-            }
-            if !constraint.not_valid && !constraint.not_enforced {
-                out.scan(table);
-            }
-        }
-        ConstraintKind::Unique {
-            using_index: Some(_),
-            ..
-        }
-        | ConstraintKind::PrimaryKey {
-            using_index: Some(_),
-            ..
-        } => {
-            out.lock(table, L::AccessExclusive);
-        }
-        ConstraintKind::Unique { .. }
-        | ConstraintKind::PrimaryKey { .. }
-        | ConstraintKind::Exclude => {
-            out.lock(table, L::AccessExclusive);
-            out.scan(table);
-        }
-        ConstraintKind::Check(_) | ConstraintKind::NotNull { .. } => {
-            out.lock(table, L::AccessExclusive);
-            if !constraint.not_valid && !constraint.not_enforced {
-                out.scan(table);
-            }
-        }
-        _ => {}
-    }
 }
 
 fn lock_mode(spelled: &str) -> LockMode {

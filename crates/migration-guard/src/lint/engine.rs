@@ -1,11 +1,16 @@
+use std::time::SystemTime;
+
+use crate::lint::clock::{self, Day};
+use crate::lint::hygiene;
+use crate::lint::pieces::{pieces, understood};
 use crate::lint::suppress::{Suppression, suppressions};
 use crate::lint::{
     Context, Dialect, Effects, Finding, Hits, LintOptions, Severity, State, UnitContext, effects,
 };
-use crate::rules::{self, Check, Rule};
+use crate::rules::{self, Check, Rule, mysql};
 use crate::sql::model::Kind;
 use crate::sql::{Script, Statement};
-use crate::{Error, ErrorKind, Transactional};
+use crate::{Acknowledged, Error, Transactional};
 
 /// One file of a chain, in the order in which the chain runs.
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ pub struct Lint {
     pub statements: usize,
     /// Statements that were understood. Each of the others is a finding, too.
     pub analysed: usize,
+    /// What was found and is not reported, because somebody answers for it.
+    pub acknowledged: Vec<Acknowledged>,
 }
 
 impl Lint {
@@ -39,79 +46,102 @@ impl Lint {
 /// Judges `chain` as one sequence of migrations: a table that the chain made itself is empty
 /// and unknown to every running release, so nothing is said about it.
 ///
+/// The scripts have to be of `options.dialect`.
+///
 /// # Errors
-/// [`ErrorKind::Unsupported`] for a dialect without a parser.
+/// None today; a dialect that cannot be judged would be one.
 pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
-    if options.dialect != Dialect::Postgres {
-        return Err(Error::new(ErrorKind::Unsupported, "lint", "MySQL")
-            .because("this dialect is not supported yet")
-            .with_help("only PostgreSQL migrations can be judged"));
-    }
+    let rules = rules::of(options.dialect);
+    let mut schema = mysql::Schema::default();
     let mut report = Lint::default();
     let mut state = State::default();
+    let today = clock::day(options.now.unwrap_or_else(SystemTime::now));
     for (at, unit) in chain.iter().enumerate() {
         state.begin_unit(unit, options);
+        schema.begin_unit(&unit.script);
+        let last_change = unit
+            .script
+            .statements()
+            .iter()
+            .rposition(|s| s.kind.changes_schema());
         let mut allowed = suppressions(&unit.script);
         let later = chain.get(at + 1..).unwrap_or_default();
         for (index, statement) in unit.script.statements().iter().enumerate() {
             report.statements += 1;
-            report.analysed += usize::from(statement.is_analysed());
             let mut found = Vec::new();
-            // DO and WITH hold statements of their own: judged one by one, at the same place.
-            for kind in unfold(&statement.kind) {
-                let effects = effects(kind, &state);
+            // DO, WITH and routines hold statements of their own: judged one by one.
+            let called = state.routines.called(&statement.kind);
+            let pieces = pieces(statement, &called);
+            let whole = understood(statement, &pieces, &state.routines);
+            report.analysed += usize::from(whole);
+            for piece in pieces {
+                let kind = piece.kind;
+                let effects = match options.dialect {
+                    Dialect::Postgres => effects(kind, &state),
+                    Dialect::MySql => mysql::effects(kind, &schema, &options.mysql_server),
+                };
                 let context = Context {
                     options,
                     kind,
                     statement,
+                    place: (piece.line, piece.column),
                     index,
                     unit,
                     later,
                     state: &state,
                     effects: &effects,
+                    schema: &schema,
+                    last_change,
                 };
-                judge(&context, &mut found);
+                judge(rules, &context, &mut found);
+                if options.dialect == Dialect::MySql {
+                    schema.apply(kind, index, |table| state.is_new(table));
+                }
                 state.apply(kind, &effects, index);
             }
-            keep(found, index, &mut allowed, &mut report);
+            if let Kind::Select { functions, .. } = &statement.kind {
+                state.hand_over(functions, statement.text());
+            }
+            // The body of a routine is read as PL/pgSQL.
+            if let Kind::CreateFunction(it) = &statement.kind
+                && options.dialect == Dialect::Postgres
+            {
+                state.routines.define(&it.name.name, statement.text());
+            }
+            keep(found, index, today, &mut allowed, &mut report);
         }
         let context = UnitContext {
             unit,
             state: &state,
         };
-        for (index, finding) in judge_unit(&context) {
-            keep(vec![finding], index, &mut allowed, &mut report);
+        for (index, finding) in judge_unit(rules, &context) {
+            keep(vec![finding], index, today, &mut allowed, &mut report);
         }
-        report.findings.extend(hygiene(&unit.script, &allowed));
+        report
+            .findings
+            .extend(hygiene::findings(&unit.script, &allowed, today));
     }
     Ok(report)
 }
 
-fn unfold(kind: &Kind) -> Vec<&Kind> {
-    match kind {
-        Kind::Do { body, .. } => std::iter::once(kind)
-            .chain(body.iter().flat_map(unfold))
-            .collect(),
-        Kind::Select { writes, .. } if !writes.is_empty() => {
-            std::iter::once(kind).chain(writes).collect()
-        }
-        _ => vec![kind],
-    }
-}
-
-fn judge(context: &Context<'_>, found: &mut Vec<Finding>) {
-    for rule in rules::ALL {
+fn judge(rules: &[Rule], context: &Context<'_>, found: &mut Vec<Finding>) {
+    for rule in rules {
         if let Check::Statement(check) = rule.check {
             let mut hits = Hits::default();
             check(context, &mut hits);
             for hit in hits.0 {
-                let finding = finding(
+                let table = hit.table.clone();
+                let mut finding = finding(
                     rule,
                     hit,
                     context.statement,
                     &context.unit.script,
                     context.effects,
                 );
+                (finding.line, finding.column) = context.place;
+                if let (Dialect::MySql, Some(table)) = (context.options.dialect, &table) {
+                    mysql::respell(&mut finding, table);
+                }
                 if !found.contains(&finding) {
                     found.push(finding);
                 }
@@ -120,10 +150,10 @@ fn judge(context: &Context<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-fn judge_unit(context: &UnitContext<'_>) -> Vec<(usize, Finding)> {
+fn judge_unit(rules: &[Rule], context: &UnitContext<'_>) -> Vec<(usize, Finding)> {
     let mut found = Vec::new();
     let statements = context.unit.script.statements();
-    for rule in rules::ALL {
+    for rule in rules {
         if let Check::Unit(check) = rule.check {
             let mut hits = Hits::default();
             check(context, &mut hits);
@@ -169,7 +199,13 @@ fn finding(
     }
 }
 
-fn keep(mut found: Vec<Finding>, index: usize, allowed: &mut [Suppression], report: &mut Lint) {
+fn keep(
+    mut found: Vec<Finding>,
+    index: usize,
+    today: Day,
+    allowed: &mut [Suppression],
+    report: &mut Lint,
+) {
     found.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
@@ -178,47 +214,10 @@ fn keep(mut found: Vec<Finding>, index: usize, allowed: &mut [Suppression], repo
     for finding in found {
         let allow = allowed
             .iter_mut()
-            .find(|s| s.reasoned && s.rule == finding.rule && s.statement == Some(index));
+            .find(|s| s.covers(&finding.rule, index, today));
         match allow {
             Some(allow) => allow.used = true,
             None => report.findings.push(finding),
         }
     }
-}
-
-fn hygiene(script: &Script, allowed: &[Suppression]) -> Vec<Finding> {
-    let say = |s: &Suppression, message: String, severity| Finding {
-        rule: "suppression-hygiene".to_owned(),
-        severity,
-        file: script.path().to_owned(),
-        line: s.line,
-        column: 1,
-        message,
-        why: "an exception that nobody can explain stays for ever".to_owned(),
-        help: Some("-- ripcord:allow <rule> <why this is safe here>".to_owned()),
-        table: None,
-        lock: None,
-        rewrite: false,
-        scan: false,
-        data_loss: None,
-        size: None,
-        statement: String::new(),
-    };
-    allowed
-        .iter()
-        .filter_map(|s| {
-            if !rules::ALL.iter().any(|r| r.id == s.rule) {
-                let message = format!("no rule is called `{}`", s.rule);
-                Some(say(s, message, Severity::Warning))
-            } else if !s.reasoned {
-                let message = format!("`{}` is allowed without a reason, so it is not", s.rule);
-                Some(say(s, message, Severity::Warning))
-            } else if !s.used {
-                let message = format!("`{}` is allowed here and does not occur", s.rule);
-                Some(say(s, message, Severity::Info))
-            } else {
-                None
-            }
-        })
-        .collect()
 }

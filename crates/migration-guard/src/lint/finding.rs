@@ -90,7 +90,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// PostgreSQL's table lock modes, weakest first.
+/// PostgreSQL's table lock modes, weakest first, and what MySQL's LOCK clause can say.
 ///
 /// <https://www.postgresql.org/docs/current/explicit-locking.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,20 +113,29 @@ pub enum LockMode {
     Exclusive,
     /// Most of ALTER TABLE: readers and writers wait.
     AccessExclusive,
+    /// MySQL's `LOCK=NONE`: nobody waits, but for a moment at the start and the end.
+    #[cfg_attr(feature = "serde", serde(rename = "mysql_none"))]
+    MySqlNone,
+    /// MySQL's `LOCK=SHARED`: writers wait.
+    #[cfg_attr(feature = "serde", serde(rename = "mysql_shared"))]
+    MySqlShared,
+    /// MySQL's `LOCK=EXCLUSIVE`: readers and writers wait.
+    #[cfg_attr(feature = "serde", serde(rename = "mysql_exclusive"))]
+    MySqlExclusive,
 }
 
 impl LockMode {
     /// Whether INSERT, UPDATE and DELETE wait for it.
     pub fn blocks_writes(self) -> bool {
-        self >= Self::Share
+        self >= Self::Share && self != Self::MySqlNone
     }
 
     /// Whether even SELECT waits for it.
     pub fn blocks_reads(self) -> bool {
-        self == Self::AccessExclusive
+        matches!(self, Self::AccessExclusive | Self::MySqlExclusive)
     }
 
-    /// The mode as `pg_locks` spells it.
+    /// The mode as `pg_locks` spells it; MySQL's as its LOCK clause does.
     pub fn pg_locks(self) -> &'static str {
         match self {
             Self::AccessShare => "AccessShareLock",
@@ -137,6 +146,9 @@ impl LockMode {
             Self::ShareRowExclusive => "ShareRowExclusiveLock",
             Self::Exclusive => "ExclusiveLock",
             Self::AccessExclusive => "AccessExclusiveLock",
+            Self::MySqlNone => "NONE",
+            Self::MySqlShared => "SHARED",
+            Self::MySqlExclusive => "EXCLUSIVE",
         }
     }
 }
@@ -152,6 +164,9 @@ impl fmt::Display for LockMode {
             Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
             Self::Exclusive => "EXCLUSIVE",
             Self::AccessExclusive => "ACCESS EXCLUSIVE",
+            Self::MySqlNone => "LOCK=NONE",
+            Self::MySqlShared => "LOCK=SHARED",
+            Self::MySqlExclusive => "LOCK=EXCLUSIVE",
         })
     }
 }

@@ -1,19 +1,36 @@
 //! The engine that replays a chain of migrations and asks every rule about every statement.
 
+pub(crate) mod clock;
 mod context;
 mod effects;
+mod effects_alter;
 mod engine;
 mod finding;
+mod fingerprint;
+mod guess;
+mod hazard;
+mod hygiene;
+mod kinds;
+mod named;
 mod options;
+mod peers;
+mod pieces;
 mod render;
+mod routines;
 mod state;
 mod suppress;
+mod timeout;
 mod track;
 
 pub(crate) use context::{Context, Hit, Hits, UnitContext};
 pub(crate) use effects::{Effects, effects};
 pub use engine::{Lint, Unit, lint};
 pub use finding::{Finding, LockMode, Loss, LossKind, Severity, TableSize};
-pub use options::{Dialect, LintOptions};
-pub use render::render;
-pub(crate) use state::{State, Table, Timeout};
+pub(crate) use fingerprint::{Fingerprints, uri};
+pub use hazard::{Hazard, hazards};
+pub use options::{Dialect, LintOptions, Runner};
+#[cfg(feature = "test-util")]
+pub(crate) use pieces::inside;
+pub use render::{render, render_styled};
+pub(crate) use state::{State, Table, Timeout, Within};
+pub(crate) use timeout::parse_timeout;

@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::Transactional;
+use crate::sql::MySqlServer;
 
 /// What a rule has to know about the server and the runner.
 #[non_exhaustive]
@@ -10,6 +11,8 @@ pub struct LintOptions {
     pub dialect: Dialect,
     /// The server's major version; default 15.
     pub postgres_version: u32,
+    /// Which MySQL or MariaDB it is; default: the worse of MySQL 8.0 and MariaDB 10.6.
+    pub mysql_server: MySqlServer,
     /// Whether the runner opens a transaction around a file. `None` asks each
     /// [`Unit`](crate::Unit).
     pub transaction: Option<Transactional>,
@@ -17,6 +20,24 @@ pub struct LintOptions {
     pub lock_timeout: Option<Duration>,
     /// The `statement_timeout` that the runner sets before each file, if it does.
     pub statement_timeout: Option<Duration>,
+    /// Whether somebody knows who runs the files. If nobody does, and
+    /// [`transaction`](Self::transaction) is not set either, the text is asked: what can only be
+    /// meant inside a transaction is in one, what a transaction refuses is in none, and about
+    /// everything else the rules say "if it is".
+    pub runner: Runner,
+    /// The moment that exceptions with an end are measured against. `None` is now.
+    pub now: Option<SystemTime>,
+}
+
+/// Whether it is known who runs the files.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Runner {
+    /// Each [`Unit`](crate::Unit) says whether it runs in a transaction.
+    #[default]
+    Known,
+    /// Files from anywhere.
+    Unknown,
 }
 
 impl Default for LintOptions {
@@ -24,9 +45,12 @@ impl Default for LintOptions {
         Self {
             dialect: Dialect::Postgres,
             postgres_version: 15,
+            mysql_server: MySqlServer::default(),
             transaction: None,
             lock_timeout: None,
             statement_timeout: None,
+            runner: Runner::Known,
+            now: None,
         }
     }
 }
@@ -49,6 +73,6 @@ pub enum Dialect {
     /// PostgreSQL 12 to 19.
     #[default]
     Postgres,
-    /// MySQL and MariaDB: known by name, refused until there is a parser for them.
+    /// MySQL 5.7 to 9, MariaDB 10.6 and newer.
     MySql,
 }

@@ -2,57 +2,87 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
+
 use crate::lint::{Finding, Lint, Severity};
 use crate::sql::{Lines, Script};
 
+/// What a terminal is wide; a line of SQL that is longer is shown in part.
+const WIDTH: usize = 120;
+
+/// A longer line of SQL is not shown at all: it was written by a program.
+const LONGEST: usize = 4096;
+
 /// The findings of at least `least` as text for people, each with its line of SQL.
 ///
-/// `scripts` are the files that were judged; a finding in another file has no excerpt.
+/// `scripts` are the files that were judged; a finding in another file has no excerpt. What the
+/// files hold cannot control a terminal: such characters are shown as pictures of themselves.
 pub fn render(lint: &Lint, scripts: &[&Script], least: Severity) -> String {
+    render_with(&Renderer::plain(), lint, scripts, least)
+}
+
+/// The same in colours, for a terminal.
+pub fn render_styled(lint: &Lint, scripts: &[&Script], least: Severity) -> String {
+    render_with(&Renderer::styled(), lint, scripts, least)
+}
+
+fn render_with(renderer: &Renderer, lint: &Lint, scripts: &[&Script], least: Severity) -> String {
+    let renderer = renderer.clone().term_width(WIDTH);
     let texts: BTreeMap<&Path, Lines<'_>> = scripts
         .iter()
         .map(|script| (script.path(), Lines::new(script.text())))
         .collect();
     let mut out = String::new();
     for finding in lint.findings.iter().filter(|f| f.severity >= least) {
-        // Writing to a String cannot fail.
-        let _ = one(finding, texts.get(finding.file.as_path()), &mut out);
+        let path = finding.file.display().to_string();
+        let group = group(finding, &path, texts.get(finding.file.as_path()));
+        out.push_str(&renderer.render(&[group]));
+        out.push_str("\n\n");
     }
+    // Writing to a String cannot fail.
     let _ = summary(lint, least, &mut out);
     out
 }
 
-fn one(finding: &Finding, text: Option<&Lines<'_>>, out: &mut String) -> std::fmt::Result {
-    let number = finding.line.to_string();
-    let pad = " ".repeat(number.len());
-    writeln!(
-        out,
-        "{}[{}]: {}",
-        finding.severity, finding.rule, finding.message
-    )?;
-    writeln!(
-        out,
-        "{pad}--> {}:{}:{}",
-        finding.file.display(),
-        finding.line,
-        finding.column
-    )?;
-    if let Some(line) = text.map(|t| t.line(finding.line)) {
-        let skip = finding.column.saturating_sub(1) as usize;
-        let width = line.trim_end().chars().count().saturating_sub(skip).max(1);
-        writeln!(out, "{pad} |")?;
-        writeln!(out, "{number} | {line}")?;
-        writeln!(out, "{pad} | {}{}", " ".repeat(skip), "^".repeat(width))?;
-    }
+fn group<'a>(finding: &'a Finding, path: &'a str, text: Option<&Lines<'a>>) -> Group<'a> {
+    let level = match finding.severity {
+        Severity::Blocker => Level::ERROR.with_name("blocker"),
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Info => Level::INFO,
+    };
+    let group = level
+        .primary_title(finding.message.as_str())
+        .id(finding.rule.as_str());
+    let line = text.map(|text| text.line(finding.line).trim_end());
+    let mut group = match line.filter(|line| line.len() <= LONGEST) {
+        Some(line) if !line.is_empty() => group.element(excerpt(finding, path, line)),
+        _ => group.element(
+            Origin::path(path)
+                .line(finding.line as usize)
+                .char_column(finding.column as usize),
+        ),
+    };
     if let Some(lock) = lock(finding) {
-        writeln!(out, "{pad} = lock: {lock}")?;
+        let lock = normalize_untrusted_str(&lock);
+        group = group.element(Level::NOTE.with_name("lock").message(lock));
     }
-    writeln!(out, "{pad} = why: {}", finding.why)?;
+    group = group.element(Level::NOTE.with_name("why").message(&finding.why));
     if let Some(help) = &finding.help {
-        let indent = format!("\n{pad}         ");
-        writeln!(out, "{pad} = help: {}", help.replace('\n', &indent))?;
+        group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
     }
-    writeln!(out)
+    group
+}
+
+fn excerpt<'a>(finding: &Finding, path: &'a str, line: &'a str) -> Snippet<'a, Annotation<'a>> {
+    let column = finding.column.saturating_sub(1) as usize;
+    let from = line.char_indices().nth(column).map_or(0, |(at, _)| at);
+    Snippet::source(line)
+        .line_start(finding.line as usize)
+        .path(path)
+        .annotation(AnnotationKind::Primary.span(from..line.len()))
 }
 
 fn lock(finding: &Finding) -> Option<String> {

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lint::LockMode;
+use crate::lint::routines::Routines;
 use crate::sql::model::{Column, ConstraintKind, Name, Type};
 
 /// What the chain has done so far: replayed, so that a rule knows what is new, what is known
@@ -11,17 +12,25 @@ pub(crate) struct State {
     pub(crate) indexes: BTreeMap<String, Index>,
     /// Enum types that the chain made.
     pub(crate) new_types: BTreeSet<String>,
+    /// Domains that the chain made or constrained, by their bare name: a column of one is checked
+    /// row by row.
+    pub(crate) constrained_domains: BTreeSet<String>,
     /// Materialized views that the chain made.
     pub(crate) new_views: BTreeSet<String>,
     /// Enum values that were added in the open transaction.
     pub(crate) fresh_values: Vec<String>,
     pub(crate) in_transaction: bool,
+    /// Nobody knows whether the file runs in one transaction, and nothing in it speaks against it.
+    pub(crate) perhaps_in_transaction: bool,
     /// As the file set it; empty for the session's own.
     pub(crate) search_path: String,
     /// Whether the file itself said BEGIN.
     pub(crate) opened: Option<usize>,
     pub(crate) lock_timeout: Timeout,
     pub(crate) statement_timeout: Timeout,
+    /// What the two are again when SET LOCAL ends, and what they were when the transaction began.
+    pub(crate) of_session: (Timeout, Timeout),
+    pub(crate) at_begin: (Timeout, Timeout),
     /// Strong locks on existing tables that the open transaction holds.
     pub(crate) held: Vec<Held>,
     /// Tables that this file has altered so far, with the number of ALTER TABLE statements.
@@ -30,6 +39,14 @@ pub(crate) struct State {
     pub(crate) unvalidated: Vec<(String, String)>,
     /// What ran in this file so far.
     pub(crate) seen: Seen,
+    /// Tables that were handed to an extension, each with the function that did it.
+    pub(crate) managed: BTreeMap<String, String>,
+    /// For each table in use: the files that locked it exclusively, by their number in the chain.
+    pub(crate) locked_in: BTreeMap<String, Vec<usize>>,
+    /// The number of the file.
+    pub(crate) unit: usize,
+    /// Functions and procedures that the chain defined, by their name without the schema.
+    pub(crate) routines: Routines,
 }
 
 /// What ran in this file so far.
@@ -66,6 +83,8 @@ pub(crate) struct Table {
     pub(crate) search_path: String,
     /// New, and filled by more than single rows since.
     pub(crate) filled: bool,
+    /// Has rows that this chain put there.
+    pub(crate) rows: bool,
     pub(crate) columns: BTreeMap<String, ColumnState>,
     /// Named constraints that the chain added.
     pub(crate) constraints: BTreeMap<String, ConstraintState>,
@@ -74,6 +93,8 @@ pub(crate) struct Table {
     pub(crate) primary_key: Option<Vec<String>>,
     pub(crate) partitioned: bool,
     pub(crate) partition_of: Option<String>,
+    /// Takes the rows that no other partition takes.
+    pub(crate) default_partition: bool,
     pub(crate) referenced: Vec<Name>,
 }
 
@@ -101,7 +122,25 @@ pub(crate) struct Index {
     pub(crate) partial: bool,
 }
 
+/// Whether several statements share one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Within {
+    Nothing,
+    Perhaps,
+    Transaction,
+}
+
 impl State {
+    pub(crate) fn within(&self) -> Within {
+        if self.in_transaction {
+            Within::Transaction
+        } else if self.perhaps_in_transaction {
+            Within::Perhaps
+        } else {
+            Within::Nothing
+        }
+    }
+
     /// Whether no running release can depend on `table`, as far as the files tell: with
     /// `IF NOT EXISTS` it may have been there, which only matters where data is at stake.
     pub(crate) fn is_new(&self, table: &Name) -> bool {
@@ -141,6 +180,62 @@ impl State {
         self.tables.get(&table.key())
     }
 
+    /// How many files before this one locked `table` exclusively, and whether this one did already.
+    pub(crate) fn locked_in_files(&self, table: &Name) -> Option<(usize, bool)> {
+        let files = self.locked_in.get(&table.key())?;
+        let now = files.last() == Some(&self.unit);
+        Some((files.len() - usize::from(now), now))
+    }
+
+    /// The partitions of `table` that the chain knows, those below them included.
+    pub(crate) fn partitions(&self, table: &Name) -> Vec<Name> {
+        if !self.table(table).is_some_and(|t| t.partitioned) {
+            return Vec::new();
+        }
+        let mut found: Vec<String> = vec![table.key()];
+        let mut at = 0;
+        while let Some(parent) = found.get(at).cloned() {
+            let below = self.tables.iter().filter(|(key, t)| {
+                t.partition_of.as_ref() == Some(&parent) && !found.contains(key)
+            });
+            let below: Vec<String> = below.map(|(key, _)| key.clone()).collect();
+            found.extend(below);
+            at += 1;
+        }
+        found.iter().skip(1).map(|key| Name::of_key(key)).collect()
+    }
+
+    pub(crate) fn default_partition(&self, parent: &Name) -> Option<Name> {
+        let parent = parent.key();
+        let mut all = self.tables.iter();
+        all.find(|(_, t)| t.default_partition && t.partition_of.as_ref() == Some(&parent))
+            .map(|(key, _)| Name::of_key(key))
+    }
+
+    /// The tables with a foreign key to `table`, itself left out.
+    pub(crate) fn referencing(&self, table: &Name) -> Vec<Name> {
+        let key = table.key();
+        let refers = |t: &Table| t.referenced.iter().any(|r| r.key() == key);
+        self.tables
+            .iter()
+            .filter(|(other, t)| **other != key && refers(t))
+            .map(|(other, _)| Name::of_key(other))
+            .collect()
+    }
+
+    /// The tables with a column of this type.
+    pub(crate) fn using_type(&self, ty: &Name) -> Vec<Name> {
+        let uses = |t: &Table| {
+            let mut types = t.columns.values().filter_map(|c| c.ty.as_ref());
+            types.any(|of| of.name.rsplit('.').next() == Some(ty.name.as_str()))
+        };
+        self.tables
+            .iter()
+            .filter(|(_, t)| uses(t))
+            .map(|(key, _)| Name::of_key(key))
+            .collect()
+    }
+
     pub(crate) fn column(&self, table: &Name, column: &str) -> Option<&ColumnState> {
         self.table(table)?.columns.get(column)
     }
@@ -151,6 +246,20 @@ impl State {
             self.tables
                 .get(&i.table)
                 .is_some_and(|t| t.new && !t.filled)
+        })
+    }
+
+    pub(crate) fn is_indexed(&self, table: &Name, column: &str) -> bool {
+        let key = table.key();
+        let mut indexes = self.indexes.values();
+        indexes.any(|i| i.table == key && i.columns.iter().any(|c| c == column))
+    }
+
+    /// Whether a valid CHECK may say what ATTACH PARTITION would have to find out by reading.
+    pub(crate) fn proves_bounds(&self, partition: &Name) -> bool {
+        self.table(partition).is_some_and(|t| {
+            let mut all = t.constraints.values();
+            all.any(|c| c.valid && matches!(c.kind, ConstraintKind::Check(_)))
         })
     }
 

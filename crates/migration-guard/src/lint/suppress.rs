@@ -1,45 +1,130 @@
-//! `-- ripcord:allow <rule> <reason>`: silences one rule for the statement it stands before,
-//! in, or on the line of.
+//! Comments that silence rules: `-- ripcord:allow <rule> [until 2027-01-31] <reason>` for the
+//! statement it stands before, in, or on the line of; and those of other linters.
 
+use crate::lint::clock::{self, Day};
+use crate::lint::peers;
 use crate::sql::Script;
 
+/// One exception, and whether anything made use of it.
 #[derive(Debug)]
 pub(crate) struct Suppression {
-    pub(crate) rule: String,
+    pub(crate) rules: Rules,
     pub(crate) line: u32,
     pub(crate) reasoned: bool,
-    /// The statement it covers.
-    pub(crate) statement: Option<usize>,
+    /// The last day on which it counts.
+    pub(crate) until: Until,
+    pub(crate) over: Over,
+    /// Another tool's comment: nothing is asked of it.
+    pub(crate) peer: bool,
     pub(crate) used: bool,
+}
+
+/// Which rules are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    All,
+    /// Ours, by the name as it was written.
+    Named(String),
+    /// Ours, for a name of another tool.
+    Peers(&'static [&'static str]),
+}
+
+/// How long it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    Always,
+    Day(Day, String),
+    /// Not a day.
+    Unreadable(String),
+}
+
+/// Which statements are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    File,
+    /// The statements whose places are in the range; of one statement, its own.
+    Statements(std::ops::Range<usize>),
+}
+
+impl Suppression {
+    /// Whether it silences `rule` at a statement on `today`.
+    pub(crate) fn covers(&self, rule: &str, statement: usize, today: Day) -> bool {
+        let named = match &self.rules {
+            Rules::All => true,
+            Rules::Named(name) => name == rule,
+            Rules::Peers(names) => names.contains(&rule),
+        };
+        let here = match &self.over {
+            Over::File => true,
+            Over::Statements(range) => range.contains(&statement),
+        };
+        named && here && self.reasoned && !self.expired(today) && !self.unreadable()
+    }
+
+    pub(crate) fn expired(&self, today: Day) -> bool {
+        matches!(self.until, Until::Day(day, _) if day < today)
+    }
+
+    pub(crate) fn unreadable(&self) -> bool {
+        matches!(self.until, Until::Unreadable(_))
+    }
 }
 
 const MARK: &str = "ripcord:allow";
 
+/// Every exception that the comments of `script` make.
 pub(crate) fn suppressions(script: &Script) -> Vec<Suppression> {
-    script
+    if script.comments().is_empty() {
+        return Vec::new();
+    }
+    let mut all: Vec<Suppression> = script
         .comments()
         .iter()
-        .filter_map(|(line, text)| {
-            let rest = text.split_once(MARK)?.1;
-            let rest = rest.trim().trim_end_matches("*/").trim();
-            let (rule, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-            Some(Suppression {
-                rule: rule.trim_end_matches(':').to_owned(),
-                line: *line,
-                reasoned: !reason.trim().is_empty(),
-                statement: covered(script, *line),
-                used: false,
-            })
-        })
-        .collect()
+        .filter_map(|(line, text)| own(script, *line, text))
+        .collect();
+    all.extend(peers::suppressions(script));
+    all
+}
+
+fn own(script: &Script, line: u32, text: &str) -> Option<Suppression> {
+    let rest = text.split_once(MARK)?.1;
+    let rest = rest.trim().trim_end_matches("*/").trim();
+    let (rule, rest) = word(rest);
+    let (until, reason) = match word(rest) {
+        ("until", after) => {
+            let (day, reason) = word(after);
+            let until = match clock::parse(day) {
+                Some(parsed) => Until::Day(parsed, day.to_owned()),
+                None => Until::Unreadable(day.to_owned()),
+            };
+            (until, reason)
+        }
+        _ => (Until::Always, rest),
+    };
+    Some(Suppression {
+        rules: Rules::Named(rule.trim_end_matches(':').to_owned()),
+        line,
+        reasoned: !reason.trim().is_empty(),
+        until,
+        over: Over::Statements(covered(script, line)),
+        peer: false,
+        used: false,
+    })
+}
+
+/// The first word and what follows it.
+pub(super) fn word(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    text.split_once(char::is_whitespace).unwrap_or((text, ""))
 }
 
 /// The statement around `line`, or else the next one.
-fn covered(script: &Script, line: u32) -> Option<usize> {
+pub(super) fn covered(script: &Script, line: u32) -> std::ops::Range<usize> {
     let statements = script.statements();
     let around = statements.iter().position(|s| {
         let lines = s.text().matches('\n').count() as u32;
         (s.line()..=s.line() + lines).contains(&line)
     });
-    around.or_else(|| statements.iter().position(|s| s.line() > line))
+    let at = around.or_else(|| statements.iter().position(|s| s.line() > line));
+    at.map_or(0..0, |at| at..at + 1)
 }

@@ -1,23 +1,34 @@
 //! How each statement changes the replayed state.
 
-use crate::Transactional;
-use crate::lint::state::{ColumnState, ConstraintState, Held, Index, Seen, Timeout};
-use crate::lint::{Effects, LintOptions, LockMode, State, Table, Unit};
+use crate::lint::guess::Guess;
+use crate::lint::named::fill_from_index;
+use crate::lint::state::{ColumnState, Held, Index, Seen, Timeout};
+use crate::lint::timeout::parse_timeout;
+use crate::lint::{Effects, LintOptions, LockMode, Runner, State, Table, Unit, Within};
 use crate::sql::model::{
-    AlterTable, AlterType, Constraint, ConstraintKind, CreateTable, Kind, Name, Object, TableAction,
+    AlterDomain, AlterTable, AlterType, CreateTable, Kind, Name, Object, TableAction,
 };
 
 impl State {
     /// A new file begins; the session's settings are the runner's again.
     pub(crate) fn begin_unit(&mut self, unit: &Unit, options: &LintOptions) {
-        let transaction = options.transaction.unwrap_or(unit.transaction);
-        self.in_transaction = transaction == Transactional::Yes;
+        let transaction = match (options.transaction, options.runner) {
+            (Some(told), _) => Guess::told(told),
+            (None, Runner::Known) => Guess::told(unit.transaction),
+            (None, Runner::Unknown) => Guess::from(&unit.script),
+        };
+        let transaction = Guess::said(&unit.script).unwrap_or(transaction);
+        self.in_transaction = transaction == Guess::Yes;
+        self.perhaps_in_transaction = transaction == Guess::Perhaps;
         self.opened = None;
+        self.unit += 1;
         let set = |d: Option<std::time::Duration>| {
             d.map_or(Timeout::Unset, |d| Timeout::Set(d.as_millis() as u64))
         };
         self.lock_timeout = set(options.lock_timeout);
         self.statement_timeout = set(options.statement_timeout);
+        self.of_session = (self.lock_timeout, self.statement_timeout);
+        self.at_begin = self.of_session;
         self.end_transaction();
         self.search_path.clear();
         self.altered.clear();
@@ -43,12 +54,15 @@ impl State {
             Kind::Begin => {
                 self.in_transaction = true;
                 self.opened = Some(index);
+                self.at_begin = self.of_session;
             }
             Kind::RollbackTo => self.forget_new(),
             Kind::Commit | Kind::Rollback => {
                 if *kind == Kind::Rollback {
                     self.forget_new();
+                    self.of_session = self.at_begin;
                 }
+                (self.lock_timeout, self.statement_timeout) = self.of_session;
                 self.in_transaction = false;
                 self.opened = None;
                 self.end_transaction();
@@ -110,7 +124,7 @@ impl State {
             Kind::AlterType {
                 name,
                 action: AlterType::AddValue { value, .. },
-            } if self.in_transaction && !self.new_types.contains(&name.key()) => {
+            } if self.within() != Within::Nothing && !self.new_types.contains(&name.key()) => {
                 self.fresh_values.push(value.clone());
             }
             Kind::AlterTable(it) => self.alter_table(it),
@@ -128,16 +142,43 @@ impl State {
                 }
             }
             Kind::Insert {
-                table,
-                from_query: true,
-                ..
-            } => self.fill(table),
+                table, from_query, ..
+            } => {
+                if let Some(known) = self.tables.get_mut(&table.key()) {
+                    known.rows = true;
+                    known.filled |= from_query;
+                }
+            }
+            Kind::CreateDomain {
+                name,
+                constrained: true,
+            }
+            | Kind::AlterDomain {
+                name,
+                action: AlterDomain::AddConstraint { .. } | AlterDomain::SetNotNull,
+            } => {
+                self.constrained_domains.insert(name.name.clone());
+            }
             Kind::Copy {
                 table: Some(table),
                 into: true,
             }
             | Kind::Merge { table } => self.fill(table),
             _ => {}
+        }
+    }
+
+    /// TimescaleDB and Citus take a table by a call that names it.
+    pub(crate) fn hand_over(&mut self, functions: &[String], text: &str) {
+        const TAKES: &[&str] = &[
+            "create_hypertable",
+            "create_distributed_table",
+            "create_reference_table",
+        ];
+        for function in functions.iter().filter(|f| TAKES.contains(&f.as_str())) {
+            let literal = text.split('\'').nth(1).unwrap_or_default();
+            let table = literal.strip_prefix("public.").unwrap_or(literal);
+            self.managed.insert(table.to_owned(), function.clone());
         }
     }
 
@@ -151,11 +192,20 @@ impl State {
     fn fill(&mut self, table: &Name) {
         if let Some(table) = self.tables.get_mut(&table.key()) {
             table.filled = true;
+            table.rows = true;
         }
     }
 
     fn remember_locks(&mut self, effects: &Effects) {
-        if !self.in_transaction {
+        for (table, lock) in &effects.locks {
+            if *lock == LockMode::AccessExclusive && !self.is_new(table) {
+                let files = self.locked_in.entry(table.key()).or_default();
+                if files.last() != Some(&self.unit) {
+                    files.push(self.unit);
+                }
+            }
+        }
+        if self.within() == Within::Nothing {
             return;
         }
         for (table, lock) in &effects.locks {
@@ -169,9 +219,9 @@ impl State {
     }
 
     fn set(&mut self, name: &str, value: &str, local: bool) {
-        let timeout = match name {
-            "lock_timeout" => &mut self.lock_timeout,
-            "statement_timeout" => &mut self.statement_timeout,
+        let (timeout, of_session) = match name {
+            "lock_timeout" => (&mut self.lock_timeout, &mut self.of_session.0),
+            "statement_timeout" => (&mut self.statement_timeout, &mut self.of_session.1),
             "search_path" => {
                 value.clone_into(&mut self.search_path);
                 return;
@@ -182,9 +232,17 @@ impl State {
         if !local || self.in_transaction {
             *timeout = parse_timeout(value);
         }
+        if !local {
+            *of_session = *timeout;
+        }
     }
 
     fn reset(&mut self, name: &str) {
+        match name {
+            "lock_timeout" | "all" => self.of_session.0 = Timeout::Unset,
+            "statement_timeout" => self.of_session.1 = Timeout::Unset,
+            _ => {}
+        }
         match name {
             "lock_timeout" => self.lock_timeout = Timeout::Unset,
             "search_path" => self.search_path.clear(),
@@ -208,6 +266,7 @@ impl State {
             complete: it.like.is_empty() && it.inherits.is_empty() && it.partition_of.is_none(),
             partitioned: it.partition_by.is_some(),
             partition_of: it.partition_of.as_ref().map(Name::key),
+            default_partition: it.default_partition,
             ..Table::default()
         };
         for column in &it.columns {
@@ -222,13 +281,15 @@ impl State {
             table.add(&it.table, constraint, None);
         }
         self.tables.insert(it.table.key(), table);
+        if let Some(parent) = &it.partition_of {
+            self.tables.entry(parent.key()).or_default().partitioned = true;
+        }
     }
 
     fn alter_table(&mut self, it: &AlterTable) {
         let key = it.table.key();
         *self.altered.entry(key.clone()).or_default() += 1;
         let mut unvalidated = Vec::new();
-        let indexes = self.indexes.clone();
         let table = self.tables.entry(key.clone()).or_default();
         for action in &it.actions {
             match action {
@@ -254,7 +315,7 @@ impl State {
                         unvalidated.push((key.clone(), name));
                     }
                     let mut constraint = constraint.clone();
-                    fill_from_index(&mut constraint, &indexes);
+                    fill_from_index(&mut constraint, &self.indexes);
                     table.add(&it.table, &constraint, None);
                 }
                 TableAction::DropConstraint { name, .. } => {
@@ -295,9 +356,11 @@ impl State {
                         self.tables.insert(name.key(), table);
                     }
                 }
-                TableAction::AttachPartition { partition, .. } => {
-                    self.tables.entry(partition.key()).or_default().partition_of =
-                        Some(key.clone());
+                TableAction::AttachPartition { partition, default } => {
+                    let partition = self.tables.entry(partition.key()).or_default();
+                    partition.partition_of = Some(key.clone());
+                    partition.default_partition = *default;
+                    self.tables.entry(key.clone()).or_default().partitioned = true;
                 }
                 TableAction::DetachPartition { partition, .. } => {
                     self.tables.entry(partition.key()).or_default().partition_of = None;
@@ -305,154 +368,5 @@ impl State {
                 _ => {}
             }
         }
-    }
-}
-
-impl Table {
-    fn add(&mut self, table: &Name, constraint: &Constraint, column: Option<&str>) {
-        match &constraint.kind {
-            ConstraintKind::PrimaryKey { columns, .. } => {
-                for column in columns {
-                    self.columns.entry(column.clone()).or_default().not_null = true;
-                }
-                self.primary_key = Some(columns.clone());
-            }
-            ConstraintKind::ForeignKey(key) => self.referenced.push(key.table.clone()),
-            ConstraintKind::Check(expr) => {
-                for (name, state) in &mut self.columns {
-                    if expr.text.to_ascii_lowercase().contains(name.as_str()) {
-                        state.checked = true;
-                    }
-                }
-            }
-            ConstraintKind::NotNull { .. }
-            | ConstraintKind::Unique { .. }
-            | ConstraintKind::Exclude => {}
-            _ => return,
-        }
-        let name = constraint
-            .name
-            .clone()
-            .unwrap_or_else(|| default_name(table, &constraint.kind, column));
-        self.constraints.insert(
-            name,
-            ConstraintState {
-                kind: constraint.kind.clone(),
-                valid: !constraint.not_valid,
-            },
-        );
-    }
-}
-
-fn fill_from_index(
-    constraint: &mut Constraint,
-    indexes: &std::collections::BTreeMap<String, Index>,
-) {
-    if let ConstraintKind::PrimaryKey {
-        columns,
-        using_index: Some(index),
-    } = &mut constraint.kind
-        && let Some(index) = indexes.get(index)
-    {
-        *columns = index.columns.clone();
-    }
-}
-
-/// The name PostgreSQL gives an unnamed constraint.
-fn default_name(table: &Name, kind: &ConstraintKind, column: Option<&str>) -> String {
-    let table = &table.name;
-    match kind {
-        ConstraintKind::PrimaryKey { .. } => format!("{table}_pkey"),
-        ConstraintKind::Unique { columns, .. } => format!("{table}_{}_key", columns.join("_")),
-        ConstraintKind::ForeignKey(key) => format!("{table}_{}_fkey", key.columns.join("_")),
-        ConstraintKind::Check(_) => match column {
-            Some(column) => format!("{table}_{column}_check"),
-            None => format!("{table}_check"),
-        },
-        ConstraintKind::NotNull { column } => {
-            format!("{table}_{}_not_null", column.as_deref().unwrap_or_default())
-        }
-        _ => format!("{table}_excl"),
-    }
-}
-
-/// Milliseconds of a value as SET takes it: `5s`, `5000`, `0`, `default`.
-fn parse_timeout(value: &str) -> Timeout {
-    let value = value.trim().trim_matches('\'').to_ascii_lowercase();
-    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
-    let Ok(number) = digits.trim().parse::<u64>() else {
-        return Timeout::Unset;
-    };
-    let unit = value[digits.len()..].trim();
-    let factor = match unit {
-        "s" => 1000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => 1,
-    };
-    match number.saturating_mul(factor) {
-        0 => Timeout::Off,
-        ms => Timeout::Set(ms),
-    }
-}
-
-impl Kind {
-    /// Whether it reads or writes rows and changes nothing else.
-    pub(crate) fn is_data(&self) -> bool {
-        matches!(
-            self,
-            Self::Insert { .. }
-                | Self::Update { .. }
-                | Self::Delete { .. }
-                | Self::Merge { .. }
-                | Self::Copy { .. }
-                | Self::Select { .. }
-        )
-    }
-
-    /// Whether it is DDL, as against data and session statements.
-    pub(crate) fn changes_schema(&self) -> bool {
-        matches!(
-            self,
-            Self::CreateTable(_)
-                | Self::CreateTableAs { .. }
-                | Self::AlterTable(_)
-                | Self::CreateIndex(_)
-                | Self::AlterIndex { .. }
-                | Self::CreateView { .. }
-                | Self::CreateMaterializedView { .. }
-                | Self::CreateFunction(_)
-                | Self::CreateTrigger { .. }
-                | Self::CreateSequence { .. }
-                | Self::AlterSequence { .. }
-                | Self::CreateType { .. }
-                | Self::AlterType { .. }
-                | Self::CreateDomain { .. }
-                | Self::AlterDomain { .. }
-                | Self::CreateSchema { .. }
-                | Self::CreateExtension { .. }
-                | Self::AlterExtension { .. }
-                | Self::CreatePolicy { .. }
-                | Self::ChangePolicy { .. }
-                | Self::CreateRule { .. }
-                | Self::Drop(_)
-                | Self::Rename { .. }
-                | Self::SetSchema { .. }
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read_as_the_server_reads_them() {
-        assert_eq!(parse_timeout("'5s'"), Timeout::Set(5000));
-        assert_eq!(parse_timeout("250"), Timeout::Set(250));
-        assert_eq!(parse_timeout("2 min"), Timeout::Set(120_000));
-        assert_eq!(parse_timeout("0"), Timeout::Off);
-        assert_eq!(parse_timeout("default"), Timeout::Unset);
     }
 }

@@ -1,13 +1,14 @@
 use async_trait::async_trait;
 use ripcord_conninfo::Conninfo;
 
+use crate::layouts::contents::Contents;
 use crate::postgres::execute::Job;
 use crate::postgres::session::{Session, failed};
-use crate::postgres::state::{self, Recorded};
+use crate::postgres::state;
 use crate::postgres::{OutOfOrder, RunOptions, settle};
-use crate::revert::way_back;
+use crate::revert::row_way_back;
 use crate::sql::Script;
-use crate::status::status;
+use crate::status::{Recorded, edited, status};
 use crate::{
     Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, Resolution, Status,
     StepObserver, Transactional, Workspace,
@@ -60,15 +61,27 @@ impl PostgresMigrator {
 
     fn find<'a>(
         &self,
-        all: &'a [Migration],
+        all: impl IntoIterator<Item = &'a Migration>,
         version: &str,
         w: &Workspace,
     ) -> Result<&'a Migration, Error> {
-        all.iter().find(|m| m.version == version).ok_or_else(|| {
+        let spelled = self.layout.spelled(version);
+        let mut all = all.into_iter();
+        all.find(|m| m.version == spelled).ok_or_else(|| {
             Error::new(ErrorKind::UnknownVersion, "find version", version)
                 .because(format!("{} does not hold it", w.path().display()))
-                .with_help("versions are written without leading zeros")
+                .with_help("name it as `status` shows it")
         })
+    }
+
+    /// What is recorded, and what the workspace holds for a database like that.
+    async fn seen(
+        &self,
+        session: &Session,
+        contents: Contents,
+    ) -> Result<(Vec<Migration>, Recorded), Error> {
+        let recorded = state::read(self.layout, &session.client, &contents.migrations).await?;
+        Ok((contents.for_database(self.layout, &recorded), recorded))
     }
 
     /// What must hold before anything is run.
@@ -89,22 +102,46 @@ impl PostgresMigrator {
                     .with_help(help),
             )
         };
-        let newest = recorded.applied.last();
-        if let Some(newest) = newest.filter(|a| number(&a.version) > migration.number()) {
+        if let Some(newest) = recorded.overtook(self.layout, migration) {
             return refuse(
-                format!("the newer version {} is already applied", newest.version),
+                format!("the newer version {newest} is already applied"),
                 "give it a later version, or allow out of order",
             );
         }
-        let before = all
-            .iter()
-            .find(|m| m.number() < migration.number() && !recorded.is_applied(&m.version));
-        match before {
+        let place = all.iter().position(|m| m.version == migration.version);
+        let mut before = all.iter().take(place.unwrap_or_default());
+        match before.find(|m| !recorded.covers(self.layout, m)) {
             Some(before) => refuse(
                 format!("version {} is pending before it", before.version),
                 "apply the pending versions in order",
             ),
             None => Ok(()),
+        }
+    }
+
+    /// What can be told without a database is told before one is asked.
+    fn ready(&self, contents: &Contents, version: &str, w: &Workspace) -> Result<(), Error> {
+        let all = contents.migrations.iter().chain(&contents.baselines);
+        let migration = self.find(all, version, w)?;
+        let script = Script::parse(&migration.up, &migration.up_sql)?;
+        self.fits_transaction(&script, migration.transaction)
+    }
+
+    /// A statement that a transaction refuses is found before anything is run.
+    fn fits_transaction(&self, script: &Script, transaction: Transactional) -> Result<(), Error> {
+        match script.non_transactional() {
+            Some(statement) if transaction == Transactional::Yes => Err(Error::of_file(
+                ErrorKind::Unsupported,
+                "run in a transaction",
+                script.path(),
+            )
+            .at(statement.line(), statement.column())
+            .because(format!(
+                "the server refuses `{}` there",
+                statement.summary(60)
+            ))
+            .with_help(self.layout.outside())),
+            _ => Ok(()),
         }
     }
 }
@@ -117,10 +154,10 @@ impl Migrator for PostgresMigrator {
     }
 
     async fn status(&self, workspace: &Workspace) -> Result<Status, Error> {
-        let all = self.layout.read(workspace)?;
+        let contents = self.layout.contents(workspace)?;
         let session = Session::open(&self.conninfo, &self.options).await?;
-        let recorded = state::read(self.layout, &session.client, &all).await?;
-        Ok(status(all, recorded.applied, &recorded.dirty))
+        let (all, recorded) = self.seen(&session, contents).await?;
+        Ok(status(self.layout, all, recorded))
     }
 
     async fn up(
@@ -129,27 +166,29 @@ impl Migrator for PostgresMigrator {
         version: &str,
         observer: &dyn StepObserver,
     ) -> Result<Outcome, Error> {
-        let all = self.layout.read(workspace)?;
+        let contents = self.layout.contents(workspace)?;
+        self.ready(&contents, version, workspace)?;
+        let mut session = self.locked().await?;
+        let (all, recorded) = self.seen(&session, contents).await?;
         let migration = self.find(&all, version, workspace)?;
         let script = Script::parse(&migration.up, &migration.up_sql)?;
-        fits_transaction(&script, migration.transaction)?;
-        let mut session = self.locked().await?;
-        let recorded = state::read(self.layout, &session.client, &all).await?;
-        if let Some(applied) = recorded.applied.iter().find(|a| a.version == version) {
-            return match &applied.checksum {
-                Some(checksum) if *checksum != migration.checksum => {
-                    Err(Error::new(ErrorKind::Edited, "apply version", version)
-                        .because("it is applied, and its file has changed since")
-                        .with_help("restore the file, and write the change as a new migration"))
-                }
-                _ => Ok(Outcome::Already),
+        self.fits_transaction(&script, migration.transaction)?;
+        if recorded.covers(self.layout, migration) {
+            let row = recorded.find(&migration.version);
+            return match row.and_then(|row| edited(self.layout, migration, row)) {
+                Some(why) => Err(Error::new(ErrorKind::Edited, "apply version", version)
+                    .because(format!("it is applied, and {why}"))
+                    .with_help("restore the file, and write the change as a new migration")),
+                None => Ok(Outcome::Already),
             };
         }
         self.may_apply(migration, &all, &recorded)?;
-        session
-            .execute(state::create(self.layout))
-            .await
-            .map_err(|e| failed("make the state table for", self.name.clone(), &e))?;
+        if !state::is_there(&session.client, self.layout.state_table()).await? {
+            session
+                .execute(&state::create(self.layout, &all))
+                .await
+                .map_err(|e| failed("make the state table for", self.name.clone(), &e))?;
+        }
         let job = Job {
             layout: self.layout,
             migration,
@@ -172,17 +211,18 @@ impl Migrator for PostgresMigrator {
         version: &str,
         observer: &dyn StepObserver,
     ) -> Result<Outcome, Error> {
-        let all = self.layout.read(workspace)?;
-        let migration = self.find(&all, version, workspace)?;
+        let contents = self.layout.contents(workspace)?;
         let mut session = self.locked().await?;
-        let recorded = state::read(self.layout, &session.client, &all).await?;
+        let (all, recorded) = self.seen(&session, contents).await?;
+        let migration = self.find(&all, version, workspace)?;
         clean(&recorded)?;
-        if !recorded.is_applied(version) {
+        let Some(row) = recorded.find(&migration.version) else {
             return Ok(Outcome::Already);
-        }
-        let script = way_back(migration)?;
-        fits_transaction(&script, migration.down_transaction)?;
-        if let Some(newest) = recorded.applied.last().filter(|a| a.version != version) {
+        };
+        let script = row_way_back(migration, row)?;
+        self.fits_transaction(&script, migration.down_transaction)?;
+        let newest = recorded.newest();
+        if let Some(newest) = newest.filter(|a| a.version != migration.version) {
             return Err(Error::new(ErrorKind::OutOfOrder, "revert version", version)
                 .because(format!("the newer version {} is applied", newest.version))
                 .with_help("take the newer ones back first"));
@@ -204,22 +244,20 @@ impl Migrator for PostgresMigrator {
     }
 
     async fn resolve(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error> {
-        let all = self.layout.read(workspace)?;
-        let migration = self.find(&all, version, workspace)?;
+        let contents = self.layout.contents(workspace)?;
         let mut session = self.locked().await?;
+        let (all, _) = self.seen(&session, contents).await?;
+        let migration = self.find(&all, version, workspace)?;
         settle::resolve(&mut session, self.layout, migration, &all).await
     }
 
     async fn repair(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error> {
-        let all = self.layout.read(workspace)?;
-        let migration = self.find(&all, version, workspace)?;
+        let contents = self.layout.contents(workspace)?;
         let mut session = self.locked().await?;
+        let (all, _) = self.seen(&session, contents).await?;
+        let migration = self.find(&all, version, workspace)?;
         settle::repair(&mut session, self.layout, migration, &all).await
     }
-}
-
-fn number(version: &str) -> i64 {
-    version.parse().unwrap_or(-1)
 }
 
 fn clean(recorded: &Recorded) -> Result<(), Error> {
@@ -228,23 +266,5 @@ fn clean(recorded: &Recorded) -> Result<(), Error> {
         Some(version) => Err(Error::new(ErrorKind::Dirty, "go on past version", version)
             .because("a run of it was interrupted")
             .with_help("find out what it did before anything else runs: `ripcord resume` does, or `Migrator::resolve` and `repair`")),
-    }
-}
-
-/// A statement that a transaction refuses is found before anything is run.
-fn fits_transaction(script: &Script, transaction: Transactional) -> Result<(), Error> {
-    match script.non_transactional() {
-        Some(statement) if transaction == Transactional::Yes => Err(Error::of_file(
-            ErrorKind::Unsupported,
-            "run in a transaction",
-            script.path(),
-        )
-        .at(statement.line(), statement.column())
-        .because(format!(
-            "the server refuses `{}` there",
-            statement.summary(60)
-        ))
-        .with_help("make `-- no-transaction` the first line of a file of its own")),
-        _ => Ok(()),
     }
 }

@@ -85,9 +85,9 @@ impl Session {
     ///
     /// Asks again and again instead of waiting in the server: a waiting statement holds a
     /// snapshot, and CREATE INDEX CONCURRENTLY of the other runner would wait for it for ever.
-    pub(super) async fn lock(&mut self, tool: i64, wait: Duration) -> Result<(), Error> {
+    pub(super) async fn lock(&mut self, tool: Option<i64>, wait: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + wait;
-        for key in [OWN_LOCK, tool] {
+        for key in std::iter::once(OWN_LOCK).chain(tool) {
             loop {
                 let taken: bool = self
                     .client

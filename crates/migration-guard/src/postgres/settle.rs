@@ -15,7 +15,7 @@ pub(super) async fn resolve(
 ) -> Result<Resolution, Error> {
     let recorded = state::read(layout, &session.client, all).await?;
     if !recorded.dirty.contains(&migration.version) {
-        return Ok(if recorded.is_applied(&migration.version) {
+        return Ok(if recorded.find(&migration.version).is_some() {
             Resolution::Applied
         } else {
             Resolution::NotApplied

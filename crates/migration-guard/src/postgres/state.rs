@@ -1,23 +1,15 @@
+use std::time::{Duration, UNIX_EPOCH};
+
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::postgres::session::failed;
-use crate::postgres::{state_golang_migrate as golang_migrate, state_sqlx as sqlx};
-use crate::{Applied, Error, Layout, Migration};
-
-/// What a state table says, whichever tool's it is.
-#[derive(Debug, Default)]
-pub(super) struct Recorded {
-    /// Oldest first.
-    pub(super) applied: Vec<Applied>,
-    /// Versions with the mark of an interrupted run.
-    pub(super) dirty: Vec<String>,
-}
-
-impl Recorded {
-    pub(super) fn is_applied(&self, version: &str) -> bool {
-        self.applied.iter().any(|a| a.version == version)
-    }
-}
+use crate::postgres::{
+    state_flyway, state_golang_migrate, state_goose, state_plain, state_prisma, state_refinery,
+    state_sqlx, state_versions, unfinished,
+};
+use crate::status::Recorded;
+use crate::{Applied, AppliedAs, Error, Layout, Migration};
 
 /// A change of the state table, as SQL for the transaction it belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -32,32 +24,130 @@ pub(super) enum Change {
     Forgotten,
 }
 
+/// A tool's state table: how to make it, read it and write it.
+pub(super) trait StateTable: Sync {
+    /// The SQL that makes it as the tool makes it.
+    fn create(&self, all: &[Migration]) -> String;
+
+    /// One row for each version: version, name and checksum as text, seconds since 1970 as
+    /// `float8`, and what the row stands for: `applied`, `dirty`, `repeatable` or `baseline`.
+    fn select(&self) -> &'static str;
+
+    /// What the rows mean, where the tool writes down less than all.
+    fn understood(&self, recorded: Recorded, _all: &[Migration]) -> Recorded {
+        recorded
+    }
+
+    /// Who marks a run outside a transaction.
+    fn marks(&self) -> Marks {
+        Marks::Itself
+    }
+
+    fn change(&self, change: Change, migration: &Migration, all: &[Migration]) -> String;
+
+    /// The key of the tool's own advisory lock, if it takes one.
+    fn lock(&self, _database: &str, _schema: &str) -> Option<i64> {
+        None
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marks {
+    /// The table itself can say that a version is not complete.
+    Itself,
+    /// It cannot: a table of ours does, for as long as there is something to say.
+    Beside,
+}
+
+fn table(layout: Layout) -> &'static dyn StateTable {
+    match layout {
+        Layout::Sqlx => &state_sqlx::Sqlx,
+        Layout::GolangMigrate => &state_golang_migrate::GolangMigrate,
+        Layout::Dbmate => &state_versions::DBMATE,
+        Layout::Diesel => &state_versions::DIESEL,
+        Layout::Rails => &state_versions::RAILS,
+        Layout::Goose => &state_goose::Goose,
+        Layout::Refinery => &state_refinery::Refinery,
+        Layout::Flyway => &state_flyway::Flyway,
+        Layout::Prisma => &state_prisma::Prisma,
+        Layout::Plain => &state_plain::Plain,
+    }
+}
+
+/// What is recorded, oldest first; `all` is what the workspace holds.
 pub(super) async fn read(
     layout: Layout,
     client: &Client,
-    migrations: &[Migration],
+    all: &[Migration],
 ) -> Result<Recorded, Error> {
-    let table = table(layout);
-    let there = client
+    let name = layout.state_table();
+    let mut recorded = Recorded::default();
+    if is_there(client, name).await? {
+        let rows = client
+            .query(table(layout).select(), &[])
+            .await
+            .map_err(|e| unreadable(layout, &e))?;
+        for row in rows {
+            let version: String = row.get(0);
+            let mut applied = Applied::new(layout.spelled(&version));
+            applied.name = row.get(1);
+            applied.checksum = row.get(2);
+            let seconds: Option<f64> = row.get(3);
+            applied.when = seconds
+                .filter(|s| s.is_finite())
+                .and_then(|s| Duration::try_from_secs_f64(s.max(0.0)).ok())
+                .and_then(|d| UNIX_EPOCH.checked_add(d));
+            match row.get::<_, &str>(4) {
+                "dirty" => {
+                    recorded.dirty.push(applied.version);
+                    continue;
+                }
+                "repeatable" => applied.applied_as = AppliedAs::Repeatable,
+                "baseline" => applied.applied_as = AppliedAs::Baseline,
+                _ => {}
+            }
+            recorded.applied.push(applied);
+        }
+    }
+    if table(layout).marks() == Marks::Beside {
+        unfinished::read(client, layout, &mut recorded).await?;
+    }
+    let order = |a: &Applied, b: &Applied| {
+        let repeats = |it: &Applied| it.applied_as == AppliedAs::Repeatable;
+        let order = repeats(a).cmp(&repeats(b));
+        order.then_with(|| layout.compare(&a.version, &b.version))
+    };
+    recorded.applied.sort_by(order);
+    let baselines = recorded.applied.iter().rev();
+    recorded.baseline = baselines
+        .filter(|a| a.applied_as == AppliedAs::Baseline)
+        .map(|a| a.version.clone())
+        .next();
+    Ok(table(layout).understood(recorded, all))
+}
+
+pub(super) async fn is_there(client: &Client, table: &str) -> Result<bool, Error> {
+    client
         .query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&table])
         .await
-        .map_err(|e| failed("look for table", table, &e))?;
-    if !there.get::<_, bool>(0) {
-        return Ok(Recorded::default());
+        .map(|row| row.get(0))
+        .map_err(|e| failed("look for table", table, &e))
+}
+
+/// Three tools call their table `schema_migrations`, and each has its own columns.
+fn unreadable(layout: Layout, error: &tokio_postgres::Error) -> Error {
+    let said = failed("read table", layout.state_table(), error);
+    match error.code() {
+        Some(code) if *code == SqlState::UNDEFINED_COLUMN => said.with_help(format!(
+            "the table is not as {layout} makes it; is that the right layout?"
+        )),
+        _ => said,
     }
-    let read = match layout {
-        Layout::Sqlx => sqlx::read(client).await,
-        Layout::GolangMigrate => golang_migrate::read(client, migrations).await,
-    };
-    read.map_err(|e| failed("read table", table, &e))
 }
 
 /// The SQL that makes the state table if it is not there.
-pub(super) fn create(layout: Layout) -> &'static str {
-    match layout {
-        Layout::Sqlx => sqlx::CREATE,
-        Layout::GolangMigrate => golang_migrate::CREATE,
-    }
+pub(super) fn create(layout: Layout, all: &[Migration]) -> String {
+    table(layout).create(all)
 }
 
 pub(super) fn change(
@@ -66,13 +156,20 @@ pub(super) fn change(
     migration: &Migration,
     all: &[Migration],
 ) -> String {
-    match layout {
-        Layout::Sqlx => sqlx::change(change, migration),
-        Layout::GolangMigrate => golang_migrate::change(change, migration, all),
+    let table = table(layout);
+    match (table.marks(), change) {
+        (Marks::Itself, _) | (Marks::Beside, Change::Applied { .. }) => {
+            table.change(change, migration, all)
+        }
+        (Marks::Beside, Change::Begun) => unfinished::mark(migration),
+        (Marks::Beside, Change::Completed { .. } | Change::Forgotten) => {
+            let row = table.change(change, migration, all);
+            format!("{row}; {}", unfinished::CLEAR)
+        }
     }
 }
 
-pub(super) async fn tool_lock(layout: Layout, client: &Client) -> Result<i64, Error> {
+pub(super) async fn tool_lock(layout: Layout, client: &Client) -> Result<Option<i64>, Error> {
     let row = client
         .query_one(
             "SELECT pg_catalog.current_database()::text, pg_catalog.current_schema()::text",
@@ -82,17 +179,7 @@ pub(super) async fn tool_lock(layout: Layout, client: &Client) -> Result<i64, Er
         .map_err(|e| failed("read", "the database's name", &e))?;
     let database: String = row.get(0);
     let schema: Option<String> = row.get(1);
-    Ok(match layout {
-        Layout::Sqlx => sqlx::lock(&database),
-        Layout::GolangMigrate => golang_migrate::lock(&database, schema.as_deref().unwrap_or("")),
-    })
-}
-
-fn table(layout: Layout) -> &'static str {
-    match layout {
-        Layout::Sqlx => sqlx::TABLE,
-        Layout::GolangMigrate => golang_migrate::TABLE,
-    }
+    Ok(table(layout).lock(&database, schema.as_deref().unwrap_or("")))
 }
 
 /// A string as an SQL literal.
@@ -104,24 +191,14 @@ pub(super) fn literal(text: &str) -> String {
     }
 }
 
-/// CRC-32 (IEEE 802.3), from which both tools make the keys of their locks.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            let carry = if crc & 1 == 1 { 0xedb8_8320 } else { 0 };
-            (crc >> 1) ^ carry
-        })
-    })
+/// Milliseconds as tools write them, from our nanoseconds; an unknown time is 0.
+pub(super) fn millis(nanos: i64) -> i64 {
+    (nanos / 1_000_000).clamp(0, i64::from(i32::MAX))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn crc_matches_the_published_check_value() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-    }
 
     #[test]
     fn literals_cannot_be_left() {

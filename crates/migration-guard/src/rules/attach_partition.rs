@@ -2,7 +2,7 @@
 
 use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule, walk};
-use crate::sql::model::{ConstraintKind, TableAction};
+use crate::sql::model::TableAction;
 
 pub(super) const RULE: Rule = Rule {
     id: "attach-partition",
@@ -15,19 +15,13 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::AttachPartition { partition, .. } = action
             && !cx.is_new(partition)
+            && !cx.state.proves_bounds(partition)
         {
-            let proved = cx.state.table(partition).is_some_and(|t| {
-                t.constraints
-                    .values()
-                    .any(|c| c.valid && matches!(c.kind, ConstraintKind::Check(_)))
-            });
-            if !proved {
-                hits.add(format!(
-                    "{partition} is read under an exclusive lock to become part of {table}"
-                ))
-                .on(partition)
-                .help("first a CHECK of the bounds, NOT VALID, and VALIDATE CONSTRAINT");
-            }
+            hits.add(format!(
+                "{partition} is read under an exclusive lock to become part of {table}"
+            ))
+            .on(partition)
+            .help("first a CHECK of the bounds, NOT VALID, and VALIDATE CONSTRAINT");
         }
     }
 }

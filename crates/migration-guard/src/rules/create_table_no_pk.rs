@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
+    loses(cx, hits);
     if let Kind::CreateTable(it) = cx.kind {
         let key = |c: &Constraint| matches!(c.kind, ConstraintKind::PrimaryKey { .. });
         let has = it.constraints.iter().any(key)
@@ -26,5 +27,43 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 .on(&it.table)
                 .help("bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
         }
+    }
+}
+
+/// A table that had a primary key and has none afterwards.
+fn loses(cx: &Context<'_>, hits: &mut Hits) {
+    let Kind::AlterTable(it) = cx.kind else {
+        return;
+    };
+    let known = cx.state.table(&it.table);
+    let key = known.and_then(|t| t.primary_key.as_ref());
+    let gone = |action: &TableAction| match action {
+        TableAction::DropConstraint { name, .. } => {
+            match known.and_then(|t| t.constraints.get(name)) {
+                Some(c) => matches!(c.kind, ConstraintKind::PrimaryKey { .. }),
+                None => key.is_none() && (name.ends_with("_pkey") || name.ends_with("_pk")),
+            }
+        }
+        // It goes with its column, without CASCADE and without a word.
+        TableAction::DropColumn { column, .. } => {
+            key.map_or(column == "id", |key| key.contains(column))
+        }
+        _ => false,
+    };
+    let adds = |action: &TableAction| match action {
+        TableAction::AddConstraint(c) => matches!(c.kind, ConstraintKind::PrimaryKey { .. }),
+        TableAction::AddColumn { column, .. } => {
+            column.has(|k| matches!(k, ConstraintKind::PrimaryKey { .. }))
+        }
+        _ => false,
+    };
+    let later = cx.rest().iter().any(|s| {
+        matches!(&s.kind, Kind::AlterTable(a)
+            if a.table.key() == it.table.key() && a.actions.iter().any(adds))
+    });
+    if it.actions.iter().any(gone) && !it.actions.iter().any(adds) && !later {
+        hits.add(format!("{} has no primary key any more", it.table))
+            .on(&it.table)
+            .help("ADD PRIMARY KEY in the same migration");
     }
 }

@@ -16,7 +16,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         cx.kind,
         Kind::Update { .. } | Kind::Delete { .. } | Kind::Insert { .. } | Kind::Merge { .. }
     );
-    let later = cx.rest().iter().any(|s| s.kind.changes_schema());
+    let later = cx.last_change.is_some_and(|at| at > cx.index);
     if data && (cx.state.seen.schema_change || later) {
         hits.add("data is changed in a file that also changes the schema")
             .help("two files");

@@ -21,7 +21,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         } => table,
         _ => return,
     };
-    if cx.state.in_transaction
+    if let Some(shared) = cx.shares_transaction()
         && cx
             .state
             .held
@@ -29,9 +29,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             .any(|h| h.lock == LockMode::AccessExclusive && h.table == table.key())
     {
         hits.add(format!(
-            "{table} is written to while this transaction holds it exclusively"
+            "{table} is written to while this transaction holds it exclusively{}",
+            shared.words
         ))
         .on(table)
+        .severity(shared.at_most(Severity::Error))
         .help("two migrations: the change, then the backfill");
     }
 }

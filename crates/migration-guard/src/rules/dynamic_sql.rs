@@ -19,7 +19,13 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         hits.add(format!("this block cannot be judged: {why}"))
             .help("plain statements");
     }
-    if let Kind::Call { name } = cx.kind {
+    if *cx.kind == Kind::Dynamic {
+        hits.add("SQL that is put together at run time cannot be judged")
+            .help("plain statements; or EXECUTE of one literal");
+    }
+    if let Kind::Call { name } = cx.kind
+        && !cx.state.routines.defines(&name.name)
+    {
         hits.add(format!("what procedure {name} does cannot be judged"));
     }
 }

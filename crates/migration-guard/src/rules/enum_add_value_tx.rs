@@ -14,10 +14,14 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     let text = cx.statement.text();
     for value in &cx.state.fresh_values {
-        if text.contains(&format!("'{value}'")) {
+        if let Some(shared) = cx.shares_transaction()
+            && text.contains(&format!("'{value}'"))
+        {
             hits.add(format!(
-                "'{value}' cannot be used before the transaction that adds it has ended"
+                "'{value}' cannot be used before the transaction that adds it has ended{}",
+                shared.words
             ))
+            .severity(shared.at_most(Severity::Error))
             .help("add it in a migration of its own");
         }
     }

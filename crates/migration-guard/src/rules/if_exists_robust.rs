@@ -15,7 +15,16 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     if cx.state.in_transaction {
         return;
     }
+    // Alone in its file a statement is done or not done; only what people run by hand again
+    // is worth a word then. CREATE INDEX CONCURRENTLY answers loudly, and has a rule of its own.
+    let alone = cx.unit.script.statements().len() == 1;
     let hit = match cx.kind {
+        Kind::CreateIndex(it) if it.concurrently && !it.if_not_exists && it.name.is_some() => {
+            if alone {
+                return;
+            }
+            "first: DROP INDEX CONCURRENTLY IF EXISTS"
+        }
         Kind::CreateTable(it) if !it.if_not_exists && !it.temporary => "CREATE TABLE IF NOT EXISTS",
         Kind::CreateIndex(it) if !it.if_not_exists && it.name.is_some() => {
             "CREATE INDEX IF NOT EXISTS"
@@ -40,7 +49,10 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 },
             ..
         } => "ADD VALUE IF NOT EXISTS",
-        Kind::Drop(it) if !it.if_exists && it.object != Object::Owned => "DROP … IF EXISTS",
+        Kind::Drop(it) if it.if_exists || it.object == Object::Owned => return,
+        Kind::Drop(it) if !alone || matches!(it.object, Object::Table | Object::Index) => {
+            "DROP … IF EXISTS"
+        }
         Kind::AlterTable(it) => {
             let fragile = it.actions.iter().any(|a| match a {
                 TableAction::AddColumn { if_not_exists, .. } => !if_not_exists,

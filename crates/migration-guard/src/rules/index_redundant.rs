@@ -1,8 +1,8 @@
 //! An index whose columns another index already starts with.
 
 use crate::lint::{Context, Hits, Severity};
-use crate::rules::{Check, Rule};
-use crate::sql::model::Kind;
+use crate::rules::{Check, Rule, walk};
+use crate::sql::model::{ConstraintKind, Kind};
 
 pub(super) const RULE: Rule = Rule {
     id: "index-redundant",
@@ -12,13 +12,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
+    for (table, constraint) in walk::constraints(cx) {
+        if let ConstraintKind::Unique { columns, .. } | ConstraintKind::PrimaryKey { columns, .. } =
+            &constraint.kind
+            && let Some(column) = twice(columns)
+        {
+            hits.add(format!(
+                "{column} is in a key of {table} twice, which the server refuses"
+            ))
+            .on(table)
+            .severity(Severity::Error);
+        }
+    }
     if let Kind::CreateIndex(it) = cx.kind {
-        let twice = it
-            .columns
-            .iter()
-            .enumerate()
-            .find(|(i, c)| it.columns[..*i].contains(c));
-        if let Some((_, column)) = twice {
+        if let Some(column) = twice(&it.columns) {
             hits.add(format!("{column} of {} is in the index twice", it.table))
                 .on(&it.table);
         }
@@ -39,4 +46,9 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             }
         }
     }
+}
+
+fn twice(columns: &[String]) -> Option<&String> {
+    let mut all = columns.iter().enumerate();
+    all.find(|(i, c)| columns[..*i].contains(c)).map(|(_, c)| c)
 }

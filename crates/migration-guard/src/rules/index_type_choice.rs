@@ -2,7 +2,7 @@
 
 use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule};
-use crate::sql::model::Kind;
+use crate::sql::model::{CreateIndex, Kind};
 
 pub(super) const RULE: Rule = Rule {
     id: "index-type-choice",
@@ -19,13 +19,34 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 "ivfflat finds only what its lists hold, and they are made from today's rows"
             }
             "hnsw" if it.options.is_empty() => "hnsw is built with parameters nobody chose",
-            "hash" if cx.options.postgres_version < 10 => {
-                "before version 10 a hash index does not survive a crash"
+            "gin" if is_bare_column(it, cx) => {
+                "the default operator class of gin indexes every key and value, which costs most of all when writing"
             }
             _ => return,
         };
         hits.add(message)
             .on(&it.table)
-            .help("choose method and parameters on real data");
+            .help("choose method and parameters on real data; for jsonb that is asked with @> only: jsonb_path_ops");
     }
+}
+
+/// One column with the default operator class, of a type that is not known to need just that.
+fn is_bare_column(it: &CreateIndex, cx: &Context<'_>) -> bool {
+    let [column] = it.columns.as_slice() else {
+        return false;
+    };
+    let ty = cx
+        .state
+        .column(&it.table, column)
+        .and_then(|c| c.ty.as_ref());
+    !it.expressions
+        && !has_operator_class(cx.statement.text())
+        && ty.is_none_or(|ty| ty.name == "jsonb" && !ty.array)
+}
+
+/// Whether more than a name stands in the parentheses.
+fn has_operator_class(text: &str) -> bool {
+    let inside = text.split_once('(').map_or("", |(_, rest)| rest);
+    let inside = inside.split(')').next().unwrap_or_default();
+    inside.split_whitespace().count() > 1
 }

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::CreateIndex(it) = cx.kind
-        && cx.state.in_transaction
+        && let Some(shared) = cx.shares_transaction()
         && !cx.is_new(&it.table)
         && cx
             .state
@@ -22,9 +22,10 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             .any(|h| h.lock == LockMode::AccessExclusive && h.table == it.table.key())
     {
         hits.add(format!(
-            "an index on {} is built while the table is locked by this transaction",
-            it.table
+            "an index on {} is built while the table is locked by this transaction{}",
+            it.table, shared.words
         ))
+        .severity(shared.at_most(Severity::Error))
         .on(&it.table)
         .help("two migrations: the change, then the index");
     }

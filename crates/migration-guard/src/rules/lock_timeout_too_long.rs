@@ -1,7 +1,7 @@
 //! A lock_timeout over ten seconds.
 
-use crate::lint::Timeout;
 use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Timeout, parse_timeout};
 use crate::rules::{Check, Rule};
 use crate::sql::model::Kind;
 
@@ -13,16 +13,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
-    if let Kind::Set { name, .. } = cx.kind
+    if let Kind::Set { name, value, .. } = cx.kind
         && name == "lock_timeout"
+        && let Timeout::Set(ms) = parse_timeout(value)
+        && ms > 10_000
     {
-        let mut after = cx.state.clone();
-        after.apply(cx.kind, cx.effects, cx.index);
-        if let Timeout::Set(ms) = after.lock_timeout
-            && ms > 10_000
-        {
-            hits.add(format!("{} s is a long time for others to wait", ms / 1000))
-                .help("1 to 5 s, and try again");
-        }
+        hits.add(format!("{} s is a long time for others to wait", ms / 1000))
+            .help("1 to 5 s, and try again");
     }
 }

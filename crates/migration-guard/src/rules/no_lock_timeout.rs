@@ -16,8 +16,13 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     if matches!(cx.state.lock_timeout, Timeout::Set(_)) {
         return;
     }
+    // LOCK TABLE waits for whatever mode it names.
+    let least = match cx.kind {
+        Kind::LockTable { .. } => LockMode::AccessShare,
+        _ => LockMode::Share,
+    };
     for (table, lock) in &cx.effects.locks {
-        if *lock >= LockMode::Share && !cx.is_new(table) && !cx.kind.is_data() {
+        if *lock >= least && !cx.is_new(table) && !cx.kind.is_data() {
             hits.add(format!("the wait for {table} has no limit"))
                 .on(table)
                 .help("SET lock_timeout = '5s', and try again");

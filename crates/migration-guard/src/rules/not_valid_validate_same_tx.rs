@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::ValidateConstraint { name } = action
-            && cx.state.in_transaction
+            && let Some(shared) = cx.shares_transaction()
             && cx
                 .state
                 .unvalidated
@@ -22,8 +22,10 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 .any(|(t, n)| t == &table.key() && n == name)
         {
             hits.add(format!(
-                "{name} is validated in the transaction that added it"
+                "{name} is validated in the transaction that added it{}",
+                shared.words
             ))
+            .severity(shared.at_most(Severity::Error))
             .on(table)
             .help("move VALIDATE CONSTRAINT into a migration of its own");
         }

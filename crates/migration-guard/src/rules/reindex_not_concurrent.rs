@@ -20,7 +20,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     {
         let name = name.as_ref().map(ToString::to_string).unwrap_or_default();
         let hit = hits.add(format!("{scope} {name} is rebuilt under a blocking lock"));
-        hit.help("outside a transaction: REINDEX … CONCURRENTLY");
+        hit.help(if cx.options.postgres_version < 12 {
+            "outside a transaction: CREATE INDEX CONCURRENTLY of a second one, then DROP INDEX CONCURRENTLY"
+        } else {
+            "outside a transaction: REINDEX … CONCURRENTLY"
+        });
         if let Kind::Reindex {
             name: Some(table), ..
         } = cx.kind

@@ -2,7 +2,7 @@
 
 use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule, walk};
-use crate::sql::model::TableAction;
+use crate::sql::model::{AlterType, Kind, TableAction};
 
 pub(super) const RULE: Rule = Rule {
     id: "rename-column",
@@ -12,6 +12,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
+    if let Kind::AlterType {
+        name,
+        action: AlterType::RenameAttribute,
+    } = cx.kind
+    {
+        hits.add(format!(
+            "an attribute of type {name} has another name while old code runs"
+        ))
+        .help("ADD ATTRIBUTE under the new name, and drop the old one in a later release");
+    }
     for (table, action) in walk::actions(cx) {
         if let TableAction::RenameColumn { from, to } = action
             && !cx.state.column(table, from).is_some_and(|c| c.new)

@@ -12,9 +12,10 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
-    if !cx.state.in_transaction
-        || matches!(cx.kind, Kind::Commit | Kind::Rollback | Kind::Set { .. })
-    {
+    let Some(shared) = cx.shares_transaction() else {
+        return;
+    };
+    if matches!(cx.kind, Kind::Commit | Kind::Rollback | Kind::Set { .. }) {
         return;
     }
     let slow = !cx.effects.scans.is_empty()
@@ -26,7 +27,9 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     let other = |table: &Name| !cx.is_new(table);
     let touches =
         cx.effects.locks.iter().any(|(t, _)| other(t)) || matches!(cx.kind, Kind::Select { .. });
-    if slow
+    // What takes no time of its own is a note, and only where the file itself says BEGIN.
+    let quick = !slow && cx.state.opened.is_some() && cx.kind.changes_schema();
+    if (slow || quick)
         && touches
         && let Some(held) = cx
             .state
@@ -35,9 +38,14 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             .find(|h| h.lock == LockMode::AccessExclusive)
     {
         hits.add(format!(
-            "{} stays locked exclusively while this runs",
-            held.table
+            "{} stays locked exclusively while this runs{}",
+            held.table, shared.words
         ))
+        .severity(if quick {
+            Severity::Info
+        } else {
+            Severity::Warning
+        })
         .help("move it into a migration of its own");
     }
 }

@@ -13,10 +13,20 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::Truncate { tables, .. } = cx.kind {
-        for table in tables
-            .iter()
-            .filter(|t| !(cx.is_new(t) && cx.state.made(t)))
-        {
+        for table in tables {
+            let own = cx.is_new(table) && cx.state.made(table);
+            let rows = cx.state.table(table).is_some_and(|t| t.rows);
+            if own && rows {
+                // Nobody loses anything, but one of the two statements is not meant.
+                hits.add(format!(
+                    "the rows that this chain put into {table} are removed"
+                ))
+                .on(table)
+                .severity(Severity::Warning);
+            }
+            if own {
+                continue;
+            }
             hits.add(format!("all rows of {table} are removed"))
                 .on(table)
                 .loses(LossKind::AllRows, table, None)

@@ -1,8 +1,7 @@
 //! A serial type.
 
 use crate::lint::{Context, Hits, Severity};
-use crate::rules::{Check, Rule};
-use crate::sql::model::Kind;
+use crate::rules::{Check, Rule, walk};
 
 pub(super) const RULE: Rule = Rule {
     id: "type-serial",
@@ -12,11 +11,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
-    // In a table that is in use, add-column-serial has more to say.
-    if let Kind::CreateTable(it) = cx.kind {
-        for column in it.columns.iter().filter(|c| c.ty.name.ends_with("serial")) {
-            hits.add(format!("{} of {} is {}", column.name, it.table, column.ty))
-                .on(&it.table)
+    // Identity columns came with version 10.
+    if cx.options.postgres_version < 10 {
+        return;
+    }
+    for (table, column, ty) in walk::all_types(cx) {
+        if ty.name.ends_with("serial") {
+            hits.add(format!("{column} of {table} is {ty}"))
+                .on(table)
                 .help("bigint GENERATED ALWAYS AS IDENTITY");
         }
     }

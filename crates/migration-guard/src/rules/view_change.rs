@@ -1,8 +1,8 @@
 //! CREATE OR REPLACE VIEW, or a change of a view.
 
 use crate::lint::{Context, Hits, Severity};
-use crate::rules::{Check, Rule};
-use crate::sql::model::{Kind, Object};
+use crate::rules::{Check, Rule, walk};
+use crate::sql::model::{Kind, Object, TableAction};
 
 pub(super) const RULE: Rule = Rule {
     id: "view-change",
@@ -26,5 +26,17 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 .on(&it.table);
         }
         _ => {}
+    }
+    for (table, action) in walk::actions(cx) {
+        if let TableAction::RenameColumn { from, to } = action
+            && !cx.state.column(table, from).is_some_and(|c| c.new)
+        {
+            hits.add(format!(
+                "views over {table} still call the column {from}, and functions that spell {from} fail"
+            ))
+            .on(table)
+            .severity(Severity::Info)
+            .help(format!("replace them, or name the column as before: SELECT {to} AS {from}"));
+        }
     }
 }

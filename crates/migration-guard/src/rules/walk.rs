@@ -34,11 +34,13 @@ pub(super) fn added_columns<'a>(cx: &Context<'a>) -> Vec<(&'a Name, &'a Column)>
         .collect()
 }
 
-/// The types that columns get, in a new table or an old one: table, column, type.
+/// The types that columns get, in a new table that stays or an old one: table, column, type.
 pub(super) fn all_types<'a>(cx: &Context<'a>) -> Vec<(&'a Name, &'a str, &'a Type)> {
     let made = |table: &'a Name, column: &'a Column| (table, column.name.as_str(), &column.ty);
     match cx.kind {
-        Kind::CreateTable(it) => it.columns.iter().map(|c| made(&it.table, c)).collect(),
+        Kind::CreateTable(it) if !it.temporary => {
+            it.columns.iter().map(|c| made(&it.table, c)).collect()
+        }
         Kind::AlterTable(it) => it
             .actions
             .iter()
@@ -50,6 +52,30 @@ pub(super) fn all_types<'a>(cx: &Context<'a>) -> Vec<(&'a Name, &'a str, &'a Typ
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Every constraint that a new table or an old one gets, each with its table.
+pub(super) fn constraints<'a>(cx: &Context<'a>) -> Vec<(&'a Name, &'a Constraint)> {
+    let mut found = Vec::new();
+    match cx.kind {
+        Kind::CreateTable(it) => {
+            let inline = it.columns.iter().flat_map(|c| &c.constraints);
+            found.extend(inline.chain(&it.constraints).map(|c| (&it.table, c)));
+        }
+        Kind::AlterTable(it) => {
+            for action in &it.actions {
+                match action {
+                    TableAction::AddConstraint(c) => found.push((&it.table, c)),
+                    TableAction::AddColumn { column, .. } => {
+                        found.extend(column.constraints.iter().map(|c| (&it.table, c)));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        _ => {}
+    }
+    found
 }
 
 /// A constraint that is added to a table in use; with the column, if it is written at one that

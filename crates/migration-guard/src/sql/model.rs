@@ -16,6 +16,17 @@ impl Name {
         }
     }
 
+    /// The name that has `key` as its key.
+    pub(crate) fn of_key(key: &str) -> Self {
+        match key.split_once('.') {
+            Some((schema, name)) => Self {
+                schema: Some(schema.to_owned()),
+                name: name.to_owned(),
+            },
+            None => Self::bare(key),
+        }
+    }
+
     /// Two spellings of one table are one key: `t` and `public.t`.
     pub(crate) fn key(&self) -> String {
         match &self.schema {
@@ -214,16 +225,40 @@ pub(crate) enum Kind {
         name: String,
     },
     Do {
-        body: Vec<Kind>,
+        body: Vec<Inner>,
+        /// Why the body as a whole cannot be looked into.
         opaque: Option<String>,
     },
+    /// Inside a body: SQL that is put together at run time.
+    Dynamic,
     Call {
         name: Name,
+    },
+    /// One statement that does the work of several, in this order: RENAME TABLE a TO b, c TO d.
+    Several(Vec<Kind>),
+    /// MySQL: CREATE or ALTER DATABASE with its settings, names in lower case.
+    DatabaseSettings {
+        settings: Vec<(String, String)>,
+    },
+    /// MySQL: OPTIMIZE TABLE, which builds the table anew.
+    OptimizeTable {
+        tables: Vec<Name>,
     },
     /// Understood, and not able to hurt: SHOW, EXPLAIN, NOTIFY, SECURITY LABEL…
     Harmless,
     /// Parsed, and not understood: fails closed.
     Unanalysed,
+}
+
+/// A statement inside a DO block or a routine.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Inner {
+    /// The byte in the text around it at which it starts.
+    pub(crate) at: usize,
+    /// Line and column in the file, from 1; set when the file is read to its end.
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -298,6 +333,8 @@ pub(crate) struct Constraint {
     pub(crate) not_valid: bool,
     pub(crate) not_enforced: bool,
     pub(crate) deferrable: bool,
+    /// NULLS NOT DISTINCT: two nulls are one value twice.
+    pub(crate) nulls_not_distinct: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -321,13 +358,34 @@ pub(crate) enum ConstraintKind {
     Stored,
     Virtual,
     Identity,
+    /// MySQL: AUTO_INCREMENT.
+    AutoIncrement,
+    /// MySQL: COMMENT.
+    Comment,
+    /// MySQL: the members of ENUM or SET, in their order.
+    Members(Vec<String>),
+    /// MySQL: CHARACTER SET of a column.
+    Charset(String),
+    /// MySQL: COLLATE of a column.
+    Collate(String),
+    /// MySQL: FIRST (`None`) or AFTER a column.
+    Position(Option<String>),
+    /// MySQL: KEY, FULLTEXT KEY, SPATIAL KEY; the method in lower case.
+    Index {
+        columns: Vec<String>,
+        method: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ForeignKey {
     pub(crate) table: Name,
     pub(crate) columns: Vec<String>,
+    /// The referenced columns; empty means the primary key.
+    pub(crate) to: Vec<String>,
     pub(crate) on_delete: Option<String>,
+    /// MATCH FULL: some nulls are not enough to be exempt.
+    pub(crate) match_full: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -416,6 +474,8 @@ pub(crate) enum TableAction {
     },
     /// SET STATISTICS, SET STORAGE, SET COMPRESSION, SET (n_distinct = …).
     ColumnTuning,
+    /// SET STORAGE, SET COMPRESSION.
+    ColumnStorage,
     AttachPartition {
         partition: Name,
         default: bool,
@@ -440,7 +500,51 @@ pub(crate) enum TableAction {
     Inherit,
     OwnerTo,
     ClusterOn,
+    /// MySQL's MODIFY and CHANGE: the whole column is said anew, and what is not said is gone.
+    RedefineColumn {
+        from: String,
+        column: Column,
+    },
+    /// MySQL: a table option, ALGORITHM or LOCK; the name in lower case.
+    Setting {
+        name: String,
+        value: String,
+    },
+    /// MySQL: CONVERT TO CHARACTER SET.
+    ConvertCharset {
+        to: String,
+    },
+    DropPrimaryKey,
+    DropIndex {
+        name: String,
+        if_exists: bool,
+    },
+    RenameIndex {
+        from: String,
+        to: String,
+    },
+    /// MySQL: what is done to partitions, and to which.
+    Partitions {
+        change: PartitionChange,
+        names: Vec<String>,
+    },
     Other(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartitionChange {
+    Add,
+    Drop,
+    Truncate,
+    /// COALESCE, REORGANIZE, REBUILD: rows move.
+    Move,
+    Exchange,
+    /// PARTITION BY.
+    Introduce,
+    /// REMOVE PARTITIONING.
+    Remove,
+    /// CHECK, ANALYZE, OPTIMIZE, REPAIR, IMPORT, DISCARD.
+    Maintain,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -454,7 +558,12 @@ pub(crate) struct CreateIndex {
     pub(crate) method: Option<String>,
     /// Column names; an expression has its text in parentheses.
     pub(crate) columns: Vec<String>,
+    /// The same as SQL, as it was written, with the collation and without the order.
+    pub(crate) terms: Vec<String>,
     pub(crate) partial: bool,
+    /// The condition of a partial index, as it was written.
+    pub(crate) predicate: Option<String>,
+    pub(crate) nulls_not_distinct: bool,
     pub(crate) expressions: bool,
     pub(crate) options: String,
 }
@@ -493,6 +602,7 @@ pub(crate) enum AlterType {
     },
     RenameValue,
     AddAttribute,
+    RenameAttribute,
     ChangeAttribute,
     Other,
 }

@@ -7,8 +7,11 @@ use crate::sql::Lines;
 use crate::sql::depth::too_deep;
 use crate::sql::effectless::effectless;
 use crate::sql::lower;
-use crate::sql::model::Kind;
-use crate::{Error, ErrorKind};
+use crate::sql::model::{Kind, TableAction};
+use crate::sql::mysql;
+use crate::sql::plpgsql::too_deep_body;
+use crate::sql::stack::{Failed, on_large_stack};
+use crate::{Dialect, Error, ErrorKind};
 
 /// A parsed SQL file.
 #[derive(Clone, Debug)]
@@ -29,6 +32,20 @@ pub struct Statement {
 }
 
 impl Script {
+    pub(super) fn new(
+        path: &Path,
+        text: &str,
+        statements: Vec<Statement>,
+        comments: Vec<(u32, String)>,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            statements,
+            comments,
+        }
+    }
+
     /// Parses PostgreSQL's SQL. `path` is only used in messages; nothing is read from it.
     ///
     /// # Errors
@@ -37,7 +54,19 @@ impl Script {
         if let Some((at, why)) = too_deep(text) {
             return Err(syntax(path, text, at, why));
         }
-        on_large_stack(path, text)
+        with_room(path, || parse(path, text))
+    }
+
+    /// Parses the SQL of `dialect`. Of MySQL's, a statement that does not parse is one that is
+    /// not analysed, and the others are read all the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Syntax`] for PostgreSQL, as [`Script::parse`].
+    pub fn parse_as(path: &Path, text: &str, dialect: Dialect) -> Result<Self, Error> {
+        match dialect {
+            Dialect::Postgres => Self::parse(path, text),
+            Dialect::MySql => with_room(path, || Ok(mysql::script(path, text))),
+        }
     }
 
     /// The file's path, as given.
@@ -85,6 +114,15 @@ impl Script {
 }
 
 impl Statement {
+    pub(super) fn new(text: String, (line, column): (u32, u32), kind: Kind) -> Self {
+        Self {
+            text,
+            line,
+            column,
+            kind,
+        }
+    }
+
     /// The text without the final semicolon.
     pub fn text(&self) -> &str {
         &self.text
@@ -103,9 +141,21 @@ impl Statement {
     /// Whether this crate understands what it does.
     pub fn is_analysed(&self) -> bool {
         match &self.kind {
-            Kind::Unanalysed | Kind::Call { .. } => false,
+            Kind::Unanalysed | Kind::Dynamic | Kind::Call { .. } => false,
+            Kind::Several(kinds) => !kinds.iter().any(|k| matches!(k, Kind::Unanalysed)),
+            // An action that was not read is a finding of its own, and the statement is not whole.
+            Kind::AlterTable(it) => !it
+                .actions
+                .iter()
+                .any(|a| matches!(a, TableAction::Other(_))),
             Kind::Do { body, opaque } => {
-                opaque.is_none() && !body.iter().any(|k| matches!(k, Kind::Unanalysed))
+                opaque.is_none()
+                    && !body.iter().any(|inner| {
+                        matches!(
+                            inner.kind,
+                            Kind::Unanalysed | Kind::Dynamic | Kind::Call { .. }
+                        )
+                    })
             }
             _ => true,
         }
@@ -156,67 +206,97 @@ impl Kind {
     }
 }
 
-/// Replaces the literal that follows PASSWORD or CONNECTION.
+/// Replaces the literals that follow PASSWORD, CONNECTION or IDENTIFIED. One word too many costs
+/// nothing, one secret too few does.
 fn masked(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
+    let mut from = 0;
+    while let Some(found) = rest[from..].find(['\'', '"']) {
+        let at = from + found;
+        if !before_secret(&rest[..at]) {
+            from = at + 1;
+            continue;
+        }
+        let quote = &rest[at..=at];
+        out.push_str(&rest[..=at]);
+        out.push_str("***");
+        out.push_str(quote);
+        rest = after_literal(&rest[at + 1..], quote);
+        from = 0;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether the next literal is a secret: `PASSWORD =`, `IDENTIFIED WITH plugin BY`.
+fn before_secret(text: &str) -> bool {
+    let mut text = text.trim_end_matches(|c: char| c == '=' || c == '(' || c.is_whitespace());
+    let mut given = false;
     loop {
-        let lower = rest.to_ascii_lowercase();
-        let secret = ["password", "connection"]
-            .iter()
-            .filter_map(|word| {
-                let at = lower.find(word)? + word.len();
-                let quote = at + rest[at..].find('\'')?;
-                // Only signs that can stand between the word and its value.
-                let between = rest[at..quote].trim();
-                matches!(between, "" | "=" | "E" | "e" | "\"" | "to" | "TO").then_some(quote)
-            })
-            .min();
-        let Some(quote) = secret else {
-            out.push_str(rest);
-            return out;
-        };
-        out.push_str(&rest[..=quote]);
-        out.push_str("***'");
-        rest = after_literal(&rest[quote + 1..]);
+        let start = text
+            .rfind(|c: char| !c.is_alphanumeric() && c != '_')
+            .map_or(0, |at| {
+                at + text[at..].chars().next().map_or(1, char::len_utf8)
+            });
+        let word = text[start..].to_ascii_lowercase();
+        match word.as_str() {
+            "e" | "to" | "by" | "as" | "using" => {
+                given |= word != "e" && word != "to";
+                text = text[..start]
+                    .trim_end_matches(|c: char| c == '=' || c == '(' || c.is_whitespace());
+                if text.is_empty() {
+                    return false;
+                }
+            }
+            word => {
+                return word.ends_with("password")
+                    || matches!(word, "connection" | "identified")
+                    || given && text.to_ascii_lowercase().contains("identified");
+            }
+        }
     }
 }
 
 /// What follows a literal whose opening quote is behind us; a doubled quote does not close it.
-fn after_literal(text: &str) -> &str {
+fn after_literal<'a>(text: &'a str, quote: &str) -> &'a str {
     let mut from = 0;
-    while let Some(at) = text[from..].find('\'') {
+    while let Some(at) = text[from..].find(quote) {
         let next = from + at + 1;
-        if !text[next..].starts_with('\'') {
+        if text[..next - 1].ends_with('\\') {
+            from = next;
+        } else if text[next..].starts_with(quote) {
+            from = next + 1;
+        } else {
             return &text[next..];
         }
-        from = next + 1;
     }
     ""
 }
 
-const STACK: usize = 256 * 1024 * 1024;
-
-/// A long chain of operators is a tree as deep as it is long, more than a usual stack holds; and
-/// whatever the parser may stumble on, it is an error of this file and not the end of the process.
-fn on_large_stack(path: &Path, text: &str) -> Result<Script, Error> {
-    std::thread::scope(|scope| {
-        let parsing = std::thread::Builder::new()
-            .stack_size(STACK)
-            .spawn_scoped(scope, || parse(path, text));
-        match parsing.map(std::thread::ScopedJoinHandle::join) {
-            Ok(Ok(parsed)) => parsed,
-            Ok(Err(_)) => Err(Error::of_file(ErrorKind::Syntax, "parse", path)
-                .because("the parser gave up on it")),
-            Err(error) => Err(Error::of_file(ErrorKind::Workspace, "parse", path)
-                .because("no thread could be started")
-                .with_source(error)),
+/// Whatever the parser may stumble on, it is an error of this file and not the end of the process.
+fn with_room(
+    path: &Path,
+    parse: impl FnOnce() -> Result<Script, Error> + Send,
+) -> Result<Script, Error> {
+    match on_large_stack(parse) {
+        Ok(parsed) => parsed,
+        Err(Failed::Panicked) => {
+            Err(Error::of_file(ErrorKind::Syntax, "parse", path)
+                .because("the parser gave up on it"))
         }
-    })
+        Err(Failed::NoThread(error)) => Err(Error::of_file(ErrorKind::Workspace, "parse", path)
+            .because("no thread could be started")
+            .with_source(error)),
+    }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Script, Error> {
     let parsed = SourceFile::parse(text);
+    // Asked for its errors, the parser reads the bodies of functions, too.
+    if let Some((at, why)) = parsed.tree().stmts().find_map(|s| too_deep_body(&s)) {
+        return Err(syntax(path, text, at, why));
+    }
     if let Some(error) = parsed.errors().first() {
         let at = usize::from(error.range().start());
         return Err(syntax(path, text, at, error.message()));
@@ -236,6 +316,8 @@ fn parse(path: &Path, text: &str) -> Result<Script, Error> {
             let offset = usize::from(offset);
             let end = usize::from(node.text_range().end());
             let (line, column) = lines.at(offset);
+            let mut kind = lower::statement(&stmt);
+            place(&mut kind, &lines);
             Statement {
                 text: text
                     .get(offset..end)
@@ -246,7 +328,7 @@ fn parse(path: &Path, text: &str) -> Result<Script, Error> {
                     .to_owned(),
                 line,
                 column,
-                kind: lower::statement(&stmt),
+                kind,
             }
         })
         .collect();
@@ -267,6 +349,15 @@ fn parse(path: &Path, text: &str) -> Result<Script, Error> {
         statements,
         comments,
     })
+}
+
+/// What stands inside a body has lines of its own.
+fn place(kind: &mut Kind, lines: &Lines<'_>) {
+    if let Kind::Do { body, .. } = kind {
+        for inner in body {
+            (inner.line, inner.column) = lines.at(inner.at);
+        }
+    }
 }
 
 fn syntax(path: &Path, text: &str, at: usize, message: &str) -> Error {
@@ -346,6 +437,23 @@ mod tests {
             all[1],
             "CREATE SUBSCRIPTION s CONNECTION '***' PUBLICATION p"
         );
+    }
+
+    #[test]
+    fn summaries_hold_no_password_of_mysql_either() {
+        for sql in [
+            "CREATE USER a IDENTIFIED BY 'secret'",
+            "CREATE USER a IDENTIFIED BY \"secret\"",
+            "ALTER USER a IDENTIFIED WITH caching_sha2_password BY 'secret'",
+            "ALTER USER a IDENTIFIED WITH ed25519 BY 'it\\'s secret'",
+            "SET PASSWORD FOR a = PASSWORD('secret')",
+            "CHANGE MASTER TO MASTER_PASSWORD='secret'",
+        ] {
+            let script = Script::parse_as(Path::new("m.sql"), sql, Dialect::MySql).unwrap();
+            let summary = script.statements()[0].summary(200);
+            assert!(!summary.contains("secret"), "{summary}");
+            assert!(summary.contains("***"), "{summary}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use crate::revert::way_back;
 use crate::sql::Script;
-use crate::status::status;
+use crate::status::{Recorded, status};
 use crate::{
     Applied, Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, Repair, Resolution,
     StatementState, Status, Step, StepObserver, Transactional, Workspace,
@@ -22,9 +22,8 @@ pub struct FakeMigrator {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By number, with the checksum of what was applied.
-    applied: BTreeMap<i64, String>,
-    dirty: BTreeSet<i64>,
+    /// What is applied, with the checksum it had, and what was interrupted.
+    recorded: Recorded,
     faults: BTreeMap<String, Fault>,
     calls: Vec<String>,
 }
@@ -100,16 +99,13 @@ impl FakeMigrator {
         let fault = {
             let mut state = self.lock();
             state.calls.push(format!("{word} {version}"));
-            if let Some(dirty) = state.dirty.first() {
-                return Err(Error::new(
-                    ErrorKind::Dirty,
-                    "go on past version",
-                    dirty.to_string(),
-                ));
+            if let Some(dirty) = state.recorded.dirty.first() {
+                return Err(Error::new(ErrorKind::Dirty, "go on past version", dirty));
             }
-            let applied = state.applied.get(&migration.number());
+            let applied = state.recorded.find(&migration.version);
             if applied.is_some() == (direction == Direction::Up) {
-                return match applied {
+                let recorded = applied.and_then(|a| a.checksum.as_ref());
+                return match recorded {
                     Some(checksum) if *checksum != migration.checksum => {
                         Err(Error::new(ErrorKind::Edited, operation, version))
                     }
@@ -154,19 +150,24 @@ impl FakeMigrator {
                 return Err(Error::new(ErrorKind::Stopped, operation, version).with_source(error));
             }
         }
-        let mut state = self.lock();
+        let applied = &mut self.lock().recorded.applied;
         match direction {
-            Direction::Up => state
-                .applied
-                .insert(migration.number(), migration.checksum.clone()),
-            Direction::Down => state.applied.remove(&migration.number()),
-        };
+            Direction::Up => {
+                let mut row = Applied::new(version);
+                row.checksum = Some(migration.checksum.clone());
+                applied.push(row);
+                applied.sort_by(|a, b| self.layout.compare(&a.version, &b.version));
+            }
+            Direction::Down => applied.retain(|a| a.version != version),
+        }
         Ok(Outcome::Applied { seconds: 0.0 })
     }
 
     fn interrupt(&self, migration: &Migration, transaction: Transactional) {
         if transaction == Transactional::No {
-            self.lock().dirty.insert(migration.number());
+            let recorded = &mut self.lock().recorded;
+            recorded.applied.retain(|a| a.version != migration.version);
+            recorded.dirty.push(migration.version.clone());
         }
     }
 
@@ -176,17 +177,21 @@ impl FakeMigrator {
         migration: &Migration,
         direction: Direction,
     ) -> Result<(), Error> {
-        let state = self.lock();
-        let number = migration.number();
-        let newest = state.applied.keys().next_back().copied();
+        let recorded = &self.lock().recorded;
         let wrong = match direction {
             Direction::Up => {
-                newest.is_some_and(|n| n > number)
+                let before =
+                    |m: &&Migration| self.layout.compare(&m.version, &migration.version).is_lt();
+                recorded.overtook(self.layout, migration).is_some()
                     || all
                         .iter()
-                        .any(|m| m.number() < number && !state.applied.contains_key(&m.number()))
+                        .filter(before)
+                        .any(|m| !recorded.covers(self.layout, m))
             }
-            Direction::Down => newest != Some(number),
+            Direction::Down => {
+                let newest = recorded.newest().map(|a| a.version.as_str());
+                newest != Some(migration.version.as_str())
+            }
         };
         if wrong {
             return Err(Error::new(
@@ -208,19 +213,7 @@ impl Migrator for FakeMigrator {
 
     async fn status(&self, workspace: &Workspace) -> Result<Status, Error> {
         let all = self.all(workspace)?;
-        let state = self.lock();
-        let applied = state
-            .applied
-            .iter()
-            .filter(|(number, _)| !state.dirty.contains(number))
-            .map(|(number, checksum)| {
-                let mut applied = Applied::new(number.to_string());
-                applied.checksum = Some(checksum.clone());
-                applied
-            })
-            .collect();
-        let dirty: Vec<String> = state.dirty.iter().map(ToString::to_string).collect();
-        Ok(status(all, applied, &dirty))
+        Ok(status(self.layout, all, self.lock().recorded.clone()))
     }
 
     async fn up(
@@ -246,12 +239,12 @@ impl Migrator for FakeMigrator {
         let all = self.all(workspace)?;
         let migration = find(&all, version)?;
         let state = self.lock();
-        Ok(if state.dirty.contains(&migration.number()) {
+        Ok(if state.recorded.dirty.contains(&migration.version) {
             Resolution::Partial {
                 statements: vec![StatementState::NotDone],
                 repair: Repair::Undo { sql: Vec::new() },
             }
-        } else if state.applied.contains_key(&migration.number()) {
+        } else if state.recorded.find(version).is_some() {
             Resolution::Applied
         } else {
             Resolution::NotApplied
@@ -260,13 +253,8 @@ impl Migrator for FakeMigrator {
 
     async fn repair(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error> {
         let all = self.all(workspace)?;
-        let number = find(&all, version)?.number();
-        {
-            let mut state = self.lock();
-            if state.dirty.remove(&number) {
-                state.applied.remove(&number);
-            }
-        }
+        find(&all, version)?;
+        self.lock().recorded.dirty.retain(|v| v != version);
         self.resolve(workspace, version).await
     }
 }

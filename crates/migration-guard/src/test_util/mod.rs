@@ -2,10 +2,12 @@
 //!
 //! [`Migrator`]: crate::Migrator
 
+mod claims;
 mod conformance;
 mod fake;
 mod observer;
 
+pub use claims::{Claim, claims};
 pub use conformance::conformance;
 pub use fake::FakeMigrator;
 pub use observer::{Event, RecordingObserver};

@@ -5,7 +5,7 @@ use crate::server;
 
 #[tokio::test]
 async fn the_fake_conforms() {
-    for layout in [Layout::Sqlx, Layout::GolangMigrate] {
+    for layout in [Layout::Sqlx, Layout::GolangMigrate, Layout::Rails] {
         let folder = tempfile::tempdir().unwrap();
         conformance(&FakeMigrator::new(layout), folder.path()).await;
     }
@@ -13,7 +13,7 @@ async fn the_fake_conforms() {
 
 #[tokio::test]
 async fn postgres_conforms() {
-    for layout in [Layout::Sqlx, Layout::GolangMigrate] {
+    for layout in [Layout::Sqlx, Layout::GolangMigrate, Layout::Rails] {
         let Some(db) = server::database("conformance").await else {
             return;
         };

@@ -96,7 +96,7 @@ const TWO_BUILDS: &[(&str, &str)] = &[(
 
 #[tokio::test]
 async fn a_killed_concurrent_build_is_found_and_undone() {
-    for layout in [Layout::Sqlx, Layout::GolangMigrate] {
+    for layout in [Layout::Sqlx, Layout::GolangMigrate, Layout::Rails] {
         let Some(db) = database("kill_cic").await else {
             return;
         };

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use ripcord_migration_guard::{
-    Dialect, ErrorKind, Lint, LintOptions, Script, Severity, Transactional, Unit, lint, render,
+    Lint, LintOptions, Script, Severity, Transactional, Unit, lint, render,
 };
 
 fn chain(files: &[(&str, &str)]) -> (Lint, Vec<Unit>) {
@@ -108,14 +108,4 @@ fn inside_a_do_block_the_same_rules_hold() {
         "{rules:?}"
     );
     assert_eq!(found.analysed, 1);
-}
-
-#[test]
-fn another_dialect_is_refused_and_not_guessed() {
-    let mut options = LintOptions::default();
-    options.dialect = Dialect::MySql;
-    assert_eq!(
-        lint(&[], &options).unwrap_err().kind(),
-        ErrorKind::Unsupported
-    );
 }

@@ -178,7 +178,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "set-default",
         "t",
-        "ALTER TABLE t ALTER COLUMN n SET DEFAULT 1",
+        "ALTER TABLE t ALTER COLUMN at SET DEFAULT now()",
     ),
     ("drop-table", "m2", "DROP TABLE m2"),
     ("truncate", "t", "TRUNCATE t"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
-use ripcord_migration_guard::{ErrorKind, LintOptions, Script, Transactional, Unit, lint};
+use ripcord_migration_guard::{ErrorKind, LintOptions, Runner, Script, Transactional, Unit, lint};
 
 fn judge(text: &str) {
     match Script::parse(Path::new("m.sql"), text) {
@@ -13,6 +13,9 @@ fn judge(text: &str) {
                 script,
                 transaction: Transactional::Yes,
             };
+            let mut unknown = LintOptions::default();
+            unknown.runner = Runner::Unknown;
+            lint(std::slice::from_ref(&unit), &unknown).unwrap();
             let found = lint(&[unit], &LintOptions::default()).unwrap();
             assert_eq!(found.statements, statements);
             assert!(found.analysed <= statements);
@@ -90,6 +93,22 @@ fn word() -> impl Strategy<Value = String> {
         "INSERT",
         "INTO",
         "SELECT",
+        "DO $$ BEGIN",
+        "END $$;",
+        "IF x THEN",
+        "END IF;",
+        "EXECUTE 'DROP TABLE t';",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM f();",
+        "CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM t';",
+        "CALL p();",
+        "SELECT f();",
+        "SAVEPOINT s;",
+        "SET LOCAL lock_timeout = '1s';",
+        "-- squawk-ignore ban-drop-table\n",
+        "-- safety-assured:start\n",
+        "-- safety-assured:end\n",
+        "-- atlas:nolint\n",
+        "-- ripcord:allow drop-table until 2027-01-31 why\n",
     ];
     prop_oneof![
         20 => prop::sample::select(words.to_vec()).prop_map(str::to_owned),

@@ -75,7 +75,7 @@ pub(super) fn copy(node: &ast::Copy) -> Kind {
 }
 
 /// SELECT in any of its shapes, with the writes that its WITH clause hides.
-pub(super) fn select(node: &SyntaxNode) -> Kind {
+pub(crate) fn select(node: &SyntaxNode) -> Kind {
     let into = node
         .descendants()
         .find_map(ast::IntoClause::cast)

@@ -12,4 +12,5 @@ mod statement;
 mod table;
 mod words;
 
+pub(crate) use data::select as query;
 pub(crate) use statement::statement;

@@ -215,6 +215,8 @@ pub(super) fn alter_type(node: &SyntaxNode) -> Kind {
         AlterType::RenameValue
     } else if words.is(next, &["add", "attribute"]) {
         AlterType::AddAttribute
+    } else if words.is(next, &["rename", "attribute"]) {
+        AlterType::RenameAttribute
     } else if words.has(&["attribute"]) {
         AlterType::ChangeAttribute
     } else {

@@ -3,6 +3,7 @@ use squawk_syntax::ast::{AstNode, Stmt};
 use super::words::Words;
 use super::{data, expr, object, routine, session, table};
 use crate::sql::model::Kind;
+use crate::sql::plpgsql;
 
 /// What one parsed statement does.
 pub(crate) fn statement(stmt: &Stmt) -> Kind {
@@ -38,7 +39,7 @@ pub(crate) fn statement(stmt: &Stmt) -> Kind {
         }
         Stmt::CreateFunction(it) => routine::create_function(it),
         Stmt::CreateProcedure(it) => routine::create_procedure(it),
-        Stmt::Do(it) => routine::anonymous(it),
+        Stmt::Do(it) => plpgsql::anonymous(it),
         Stmt::Call(_) => Kind::Call {
             name: Words::of(node).name(1).0,
         },

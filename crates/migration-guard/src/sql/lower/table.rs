@@ -129,12 +129,19 @@ pub(super) fn constraint(node: &SyntaxNode) -> Option<Constraint> {
                 .from_columns()
                 .map(|l| l.column_name_refs().map(|n| ident(Some(n))).collect())
                 .unwrap_or_default(),
+            to: c
+                .to_columns()
+                .map(|l| l.column_name_refs().map(|n| ident(Some(n))).collect())
+                .unwrap_or_default(),
             on_delete: on_delete(&words),
+            match_full: words.has(&["match", "full"]),
         }),
         ast::Constraint::ReferencesConstraint(c) => ConstraintKind::ForeignKey(ForeignKey {
             table: table_ref(c.table()),
             columns: Vec::new(),
+            to: c.column().map(|n| ident(Some(n))).into_iter().collect(),
             on_delete: on_delete(&words),
+            match_full: words.has(&["match", "full"]),
         }),
         ast::Constraint::GeneratedConstraint(c) => match c.generated_as()? {
             ast::GeneratedAs::GeneratedIdentity(_) => ConstraintKind::Identity,
@@ -150,6 +157,7 @@ pub(super) fn constraint(node: &SyntaxNode) -> Option<Constraint> {
         not_valid: it.is_not_valid(),
         not_enforced: words.has(&["not", "enforced"]),
         deferrable: words.has(&["deferrable"]) && !words.has(&["not", "deferrable"]),
+        nulls_not_distinct: words.has(&["nulls", "not", "distinct"]),
     })
 }
 
@@ -191,7 +199,15 @@ pub(super) fn create_index(node: &ast::CreateIndex) -> Kind {
             .iter()
             .any(|i| !matches!(i.expr(), Some(ast::Expr::NameRef(_)))),
         columns: items.iter().map(item).collect(),
+        terms: items.iter().map(term).collect(),
         partial: node.where_clause().is_some(),
+        predicate: node
+            .where_clause()
+            .and_then(|w| w.expr())
+            .map(|e| e.syntax().text().to_string()),
+        nulls_not_distinct: node
+            .nulls_distinct_option()
+            .is_some_and(|n| Words::of(n.syntax()).has(&["not"])),
         options: node
             .with_params()
             .map(|w| Words::of(w.syntax()).text(0, usize::MAX))
@@ -205,6 +221,12 @@ fn item(node: &ast::PartitionItem) -> String {
         Some(other) => format!("({})", Words::of(other.syntax()).text(0, usize::MAX)),
         None => String::new(),
     }
+}
+
+fn term(node: &ast::PartitionItem) -> String {
+    let expr = node.expr().map(|e| e.syntax().text().to_string());
+    let collate = node.collate().map(|c| format!(" {}", c.syntax().text()));
+    expr.unwrap_or_default() + &collate.unwrap_or_default()
 }
 
 pub(super) fn alter_table(node: &ast::AlterTable) -> Kind {
@@ -338,13 +360,9 @@ fn alter_column(node: &ast::AlterColumn, words: &Words) -> TableAction {
             rewrites: false,
         },
         Some(
-            O::SetStatistics(_)
-            | O::SetStorage(_)
-            | O::SetCompression(_)
-            | O::SetOptions(_)
-            | O::SetOptionsList(_)
-            | O::ResetOptions(_),
+            O::SetStatistics(_) | O::SetOptions(_) | O::SetOptionsList(_) | O::ResetOptions(_),
         ) => TableAction::ColumnTuning,
+        Some(O::SetStorage(_) | O::SetCompression(_)) => TableAction::ColumnStorage,
         _ => TableAction::Other(words.text(0, 4)),
     }
 }

@@ -1,0 +1,73 @@
+//! Constraints of a replayed table, under the names that the server gives them.
+
+use std::collections::BTreeMap;
+
+use crate::lint::Table;
+use crate::lint::state::{ConstraintState, Index};
+use crate::sql::model::{Constraint, ConstraintKind, Name};
+
+impl Table {
+    pub(super) fn add(&mut self, table: &Name, constraint: &Constraint, column: Option<&str>) {
+        match &constraint.kind {
+            ConstraintKind::PrimaryKey { columns, .. } => {
+                for column in columns {
+                    self.columns.entry(column.clone()).or_default().not_null = true;
+                }
+                self.primary_key = Some(columns.clone());
+            }
+            ConstraintKind::ForeignKey(key) => self.referenced.push(key.table.clone()),
+            ConstraintKind::Check(expr) => {
+                for (name, state) in &mut self.columns {
+                    if expr.text.to_ascii_lowercase().contains(name.as_str()) {
+                        state.checked = true;
+                    }
+                }
+            }
+            ConstraintKind::NotNull { .. }
+            | ConstraintKind::Unique { .. }
+            | ConstraintKind::Exclude => {}
+            _ => return,
+        }
+        let name = constraint
+            .name
+            .clone()
+            .unwrap_or_else(|| default_name(table, &constraint.kind, column));
+        self.constraints.insert(
+            name,
+            ConstraintState {
+                kind: constraint.kind.clone(),
+                valid: !constraint.not_valid,
+            },
+        );
+    }
+}
+
+/// A key that takes over an index has the index's columns.
+pub(super) fn fill_from_index(constraint: &mut Constraint, indexes: &BTreeMap<String, Index>) {
+    if let ConstraintKind::PrimaryKey {
+        columns,
+        using_index: Some(index),
+    } = &mut constraint.kind
+        && let Some(index) = indexes.get(index)
+    {
+        *columns = index.columns.clone();
+    }
+}
+
+/// The name PostgreSQL gives an unnamed constraint.
+fn default_name(table: &Name, kind: &ConstraintKind, column: Option<&str>) -> String {
+    let table = &table.name;
+    match kind {
+        ConstraintKind::PrimaryKey { .. } => format!("{table}_pkey"),
+        ConstraintKind::Unique { columns, .. } => format!("{table}_{}_key", columns.join("_")),
+        ConstraintKind::ForeignKey(key) => format!("{table}_{}_fkey", key.columns.join("_")),
+        ConstraintKind::Check(_) => match column {
+            Some(column) => format!("{table}_{column}_check"),
+            None => format!("{table}_check"),
+        },
+        ConstraintKind::NotNull { column } => {
+            format!("{table}_{}_not_null", column.as_deref().unwrap_or_default())
+        }
+        _ => format!("{table}_excl"),
+    }
+}

@@ -1,0 +1,77 @@
+//! pgsafe's rules.
+
+use crate::lint::peers::Table;
+
+pub(super) const RULES: Table = &[
+    (
+        "add-check-without-not-valid",
+        &["check-validating", "check-inline-add-column"],
+    ),
+    (
+        "add-column-generated-stored",
+        &["add-column-generated-stored"],
+    ),
+    ("add-column-identity", &["add-column-identity"]),
+    (
+        "add-column-not-null-no-default",
+        &["add-column-not-null-no-default"],
+    ),
+    ("add-column-serial", &["add-column-serial"]),
+    (
+        "add-column-volatile-default",
+        &["add-column-volatile-default"],
+    ),
+    (
+        "add-domain-constraint-without-not-valid",
+        &["domain-constraint"],
+    ),
+    ("add-domain-not-null", &["domain-constraint"]),
+    ("add-exclusion-constraint", &["exclusion-constraint"]),
+    (
+        "add-fk-without-not-valid",
+        &["fk-validating", "fk-add-column-inline"],
+    ),
+    ("add-index-non-concurrent", &["index-not-concurrent"]),
+    ("add-primary-key-without-index", &["pk-add"]),
+    ("add-trigger", &["create-trigger"]),
+    ("add-unique-constraint", &["unique-constraint"]),
+    ("alter-column-type", &["type-change-rewrite"]),
+    ("attach-partition", &["attach-partition"]),
+    (
+        "concurrently-in-transaction",
+        &["concurrently-in-transaction"],
+    ),
+    ("detach-partition-non-concurrent", &["detach-partition"]),
+    ("drop-column", &["drop-column"]),
+    ("drop-constraint", &["drop-constraint"]),
+    ("drop-database", &["drop-database"]),
+    ("drop-index-non-concurrent", &["drop-index-not-concurrent"]),
+    ("drop-not-null", &["drop-not-null"]),
+    ("drop-table", &["drop-table"]),
+    ("enum-value-used-in-transaction", &["enum-add-value-tx"]),
+    ("fk-without-covering-index", &["fk-missing-index"]),
+    ("identifier-too-long", &["identifier-too-long"]),
+    ("naming-convention", &["naming"]),
+    ("prefer-bigint-primary-key", &["type-int-pk"]),
+    ("prefer-identity", &["type-serial"]),
+    ("prefer-jsonb", &["add-column-json"]),
+    ("refresh-matview-non-concurrent", &["refresh-matview"]),
+    ("reindex-non-concurrent", &["reindex-not-concurrent"]),
+    ("rename", &["rename-column", "rename-table"]),
+    ("require-columns", &["required-columns-comments"]),
+    ("require-comment", &["required-columns-comments"]),
+    ("require-if-exists", &["if-exists-robust"]),
+    ("require-not-null", &["required-columns-comments"]),
+    ("require-primary-key", &["create-table-no-pk"]),
+    ("require-schema-qualified", &["schema-unqualified"]),
+    (
+        "require-timeout",
+        &["no-lock-timeout", "no-statement-timeout"],
+    ),
+    ("set-access-method", &["set-access-method"]),
+    ("set-logged-unlogged", &["set-logged-unlogged"]),
+    ("set-not-null", &["set-not-null"]),
+    ("truncate", &["truncate"]),
+    ("unchecked-do-block", &["dynamic-sql"]),
+    ("vacuum-full-cluster", &["vacuum-full", "cluster"]),
+];

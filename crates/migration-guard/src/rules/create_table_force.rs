@@ -1,0 +1,36 @@
+//! A table is dropped and created anew in one file.
+
+use crate::lint::{Context, Hits, Severity};
+use crate::rules::{Check, Rule};
+use crate::sql::model::{Kind, Object};
+
+pub(super) const RULE: Rule = Rule {
+    id: "create-table-force",
+    severity: Severity::Error,
+    why: "the table is there afterwards as if nothing had happened, and its rows are not",
+    check: Check::Statement(check),
+};
+
+fn check(cx: &Context<'_>, hits: &mut Hits) {
+    if let Kind::CreateTable(it) = cx.kind {
+        let before = cx
+            .unit
+            .script
+            .statements()
+            .get(..cx.index)
+            .unwrap_or_default();
+        let key = it.table.key();
+        let at = before.iter().rposition(|s| {
+            matches!(&s.kind, Kind::Drop(d) if d.object == Object::Table
+                && d.names.iter().any(|n| n.key() == key))
+        });
+        let made = |s: &crate::sql::Statement| matches!(&s.kind, Kind::CreateTable(c) if c.table.key() == key && !c.if_not_exists);
+        if let Some(at) = at
+            && !before[..at].iter().any(made)
+        {
+            hits.add(format!("{} is created in place of a dropped one", it.table))
+                .on(&it.table)
+                .help("ALTER TABLE; or a new name, and a copy of the rows");
+        }
+    }
+}
