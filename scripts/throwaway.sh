@@ -99,6 +99,31 @@ start_postgres() {
     POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
 }
 
+# PostgreSQL 17 in a system of its own, since Debian's next release has another C library. Needs root and apt.
+need_postgres17() {
+    local system=$1
+    [ -x "$system/usr/lib/postgresql/17/bin/postgres" ] && return
+    command -v debootstrap >/dev/null || apt_install debootstrap
+    say "PostgreSQL 17 is missing: installing Debian trixie into $system"
+    as_root rm -rf "$system"
+    mkdir -p "$(dirname "$system")"
+    as_root debootstrap --variant=minbase --include=postgresql-17 trixie "$system" >"$system.log" 2>&1 ||
+        { say "debootstrap failed; see $system.log"; return 1; }
+}
+
+# start_postgres17 SYSTEM [OPTIONS]: sets POSTGRES17_URL (superuser, database postgres).
+start_postgres17() {
+    local system=$1 options=${2:-} port data=/var/lib/postgresql/throwaway bin=/usr/lib/postgresql/17/bin
+    port=$(free_port)
+    local inside=(as_root chroot --userspec=postgres:postgres "$system" env LC_ALL=C.UTF-8)
+    as_root rm -rf "$system$data"
+    "${inside[@]}" "$bin/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$system.initdb.log"
+    "${inside[@]}" "$bin/pg_ctl" -D "$data" -l "$data.log" -w start -o "-p $port -h 127.0.0.1 \
+        -c unix_socket_directories= -c fsync=off -c max_connections=200 -c dynamic_shared_memory_type=mmap $options" >/dev/null
+    THROWAWAY_PIDS+=("$(as_root head -n 1 "$system$data/postmaster.pid")")
+    POSTGRES17_URL="postgres://postgres@127.0.0.1:$port/postgres"
+}
+
 # start_redis FOLDER: sets REDIS_URL.
 start_redis() {
     local folder=$1 port
@@ -116,8 +141,8 @@ start_redis() {
     done
 }
 
-# What tests of prepared transactions and replication need.
-POSTGRES_FOR_TESTS="-c max_prepared_transactions=8 -c wal_level=logical"
+# What tests of prepared transactions, replication and statistics of statements need.
+POSTGRES_FOR_TESTS="-c max_prepared_transactions=8 -c wal_level=logical -c shared_preload_libraries=pg_stat_statements"
 
 # Nor does MariaDB, unless it is told whom to run as.
 as_mariadb_user() {
@@ -177,6 +202,25 @@ need_moto() {
         target/moto/bin/pip install --quiet --disable-pip-version-check 'moto[server]==5.2.*'
     fi
 }
+
+# need_framework PROBE PACKAGES..: a Python that can do PROBE, in a venv below target/; sets FRAMEWORKS_PYTHON.
+need_framework() {
+    local probe=$1
+    shift
+    FRAMEWORKS_PYTHON=$PWD/target/frameworks/bin/python
+    if [ ! -x "$FRAMEWORKS_PYTHON" ]; then
+        python3 -m venv target/frameworks 2>/dev/null ||
+            { apt_install python3-venv; python3 -m venv --clear target/frameworks; }
+    fi
+    if ! "$FRAMEWORKS_PYTHON" -c "$probe" 2>/dev/null; then
+        say "$1 is missing: installing it with pip below target/frameworks"
+        "$FRAMEWORKS_PYTHON" -m pip install --quiet --disable-pip-version-check "$@"
+    fi
+}
+
+# Django and Alembic, with which tests make projects of their own.
+need_django() { need_framework 'import django, psycopg' 'django==5.2.*' 'psycopg[binary]==3.*'; }
+need_alembic() { need_framework 'import alembic, psycopg' 'alembic==1.*' 'sqlalchemy==2.*' 'psycopg[binary]==3.*'; }
 
 # start_moto FOLDER: sets MOTO_URL (any key is good, buckets are in memory).
 start_moto() {

@@ -2,7 +2,10 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ripcord_migration_guard::frameworks::Framework;
 use ripcord_migration_guard::{Dialect, Layout, MySqlServer, Severity, Transactional};
+
+use crate::limits::{LimitArgs, SessionArgs};
 
 /// Is this migration safe, and can it be undone?
 #[derive(Debug, Parser)]
@@ -18,12 +21,21 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// List the hazards that are known: id, level, why.
     Rules(RulesArgs),
+    /// Look for changed models without a migration, heads that nobody merged, files that no tool
+    /// reads.
+    Check(DatabaseArgs),
     /// Show what is pending, what is applied and what does not fit.
-    Status(DatabaseArgs),
+    Status(StatusArgs),
+    /// Ask a live database what stands in the way of the pending migrations, and what they cost.
+    Analyse(AnalyseArgs),
+    /// Write down what a database looks like, for lint --schema.
+    Snapshot(SnapshotArgs),
     /// Apply the pending migrations, one at a time.
     Run(RunArgs),
     /// Take migrations back, newest first, until the named one is the newest.
     Revert(RevertArgs),
+    /// Tell what an interrupted run left of a version, and put it right where that is provably safe.
+    Resolve(ResolveArgs),
 }
 
 #[derive(Debug, Args)]
@@ -36,7 +48,7 @@ pub(crate) struct LintArgs {
     pub(crate) each: bool,
     /// Whose naming the folders follow [default: the only one that fits; otherwise, and with --each, every .sql
     /// file is one].
-    #[arg(long, value_parser = layouts())]
+    #[arg(long, value_parser = sql_layouts())]
     pub(crate) layout: Option<Layout>,
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]
@@ -63,9 +75,13 @@ pub(crate) struct LintArgs {
     /// Whose SQL it is.
     #[arg(long, value_enum, default_value = "postgres")]
     pub(crate) dialect: DialectArg,
-    /// The server's major version.
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    pub(crate) postgres_version: u32,
+    /// What the database looks like, as `migration-guard snapshot` wrote it. Files that it names as
+    /// applied are left out.
+    #[arg(long, value_name = "FILE", conflicts_with = "each")]
+    pub(crate) schema: Option<PathBuf>,
+    /// The server's major version [default: the snapshot's, or 15].
+    #[arg(long, value_name = "N")]
+    pub(crate) postgres_version: Option<u32>,
     /// The server's version, 8.0.36 or mariadb-10.11 [default: the worse of MySQL 8.0 and MariaDB 10.6].
     #[arg(long, value_name = "VERSION")]
     pub(crate) mysql_version: Option<MySqlServer>,
@@ -136,19 +152,100 @@ pub(crate) struct DatabaseArgs {
     /// How the files are named and where is recorded what is applied. Without it the folder is
     /// asked, and sqlx is taken where that leaves a doubt.
     #[arg(long, value_parser = layouts())]
-    pub(crate) layout: Option<Layout>,
-    /// The folder of migrations.
-    #[arg(long, value_name = "DIR", default_value = "migrations")]
+    pub(crate) layout: Option<Tool>,
+    /// The folder of migrations; of django and alembic the one with manage.py or alembic.ini, which
+    /// without this is the current one.
+    #[arg(long, value_name = "DIR", default_value = MIGRATIONS)]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) python: PythonArgs,
     /// One JSON document on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the code of django and alembic is run.
+#[derive(Debug, Args)]
+pub(crate) struct PythonArgs {
+    /// The Python that has the project's packages [default: .venv or venv in the folder, or python3].
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) python: Option<String>,
+    /// A variable that the project may see; may be given several times. It sees the connection
+    /// string's, DJANGO_SETTINGS_MODULE, PATH and the like, and no others.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Vec<String>,
+    /// An argument of alembic itself, or Django's script in place of manage.py.
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub(crate) tool_arg: Vec<String>,
+}
+
+/// Who runs the migrations: we, from SQL files, or a framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Sql(Layout),
+    Framework(Framework),
+}
+
+/// The folder when none is named.
+pub(crate) const MIGRATIONS: &str = "migrations";
+
+#[derive(Debug, Args)]
+pub(crate) struct AnalyseArgs {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    /// How long all of it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) deadline: u64,
+    /// From what age on a transaction with a lock that is needed is in the way.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(crate) patience: u64,
+    /// Free bytes on the database's disk, which the server does not tell.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) free_bytes: Option<u64>,
+    /// The least level of findings that is shown as text.
+    #[arg(long, value_enum, default_value = "warning")]
+    pub(crate) level: Level,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    /// The file; without it, stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    /// The version that was interrupted.
+    #[arg(long = "version", value_name = "VERSION", required = true)]
+    pub(crate) of: String,
+    /// Put it right: drop an index that is not valid, finish what can only go on, clear or complete the mark.
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// The last version to apply; all pending ones without it.
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: Option<String>,
@@ -161,6 +258,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct RevertArgs {
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
     /// The version that stays, or `nothing`.
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: String,
@@ -218,8 +319,18 @@ impl From<Level> for Severity {
     }
 }
 
-/// The names of all layouts, also for the help.
-fn layouts() -> impl TypedValueParser<Value = Layout> {
+/// The names of the layouts of SQL files, also for the help.
+fn sql_layouts() -> impl TypedValueParser<Value = Layout> {
     PossibleValuesParser::new(Layout::ALL.map(Layout::as_str))
         .try_map(|name| name.parse::<Layout>())
+}
+
+/// The names of all layouts, also for the help.
+fn layouts() -> impl TypedValueParser<Value = Tool> {
+    let frameworks = Framework::ALL.map(Framework::as_str);
+    let names = Layout::ALL.map(Layout::as_str).into_iter().chain(frameworks);
+    PossibleValuesParser::new(names).try_map(|name| match name.parse::<Framework>() {
+        Ok(framework) => Ok(Tool::Framework(framework)),
+        Err(_) => name.parse::<Layout>().map(Tool::Sql),
+    })
 }

@@ -1,43 +1,60 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use ripcord_migration_guard::{
     Baseline, Error, ErrorKind, Finding, Layout, Lint, LintOptions, Migration, Runner, Script,
-    Severity, Transactional, Unit, Workspace, lint as judge, map_on_workers,
+    Severity, Snapshot, Transactional, Unit, Workspace, lint as judge, map_on_workers,
 };
 
 use crate::cli::LintArgs;
 use crate::exit::Done;
-use crate::{output, policy, since};
+use crate::{output, policy, since, snapshot};
 
 pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
     let mut options = LintOptions::default();
     options.dialect = args.dialect.into();
-    options.postgres_version = args.postgres_version;
+    let schema = args.schema.as_deref().map(snapshot::read).transpose()?;
+    options.postgres_version = args
+        .postgres_version
+        .or(schema.as_ref().map(Snapshot::major))
+        .unwrap_or(options.postgres_version);
     options.mysql_server = args.mysql_version.unwrap_or_default();
     options.transaction = args.in_transaction.map(Transactional::from);
+    if args.each {
+        // Nothing is known about who runs such files.
+        options.runner = Runner::Unknown;
+    }
     let (policy, policy_file) = policy::policy(args)?;
     let baseline = policy::baseline(args)?;
-    let sources = sources(args)?;
+    let mut sources = sources(args)?;
+    if let Some(schema) = schema {
+        sources.retain(|source| !source.is_applied(&schema));
+        options.snapshot = Some(Arc::new(schema));
+    }
     let changed = args.since.as_deref();
     let changed = changed.map(|base| since::changed(base, &args.paths));
     let changed = changed.transpose()?;
-    let (mut lint, scripts) = if args.each {
-        // Nothing is known about who runs such files.
-        options.runner = Runner::Unknown;
-        each(&sources, &options)?
-    } else {
-        chain(&sources, &options)?
-    };
     let mut shown: Vec<&Path> = sources.iter().map(Source::path).collect();
     if let Some(changed) = &changed {
         shown.retain(|file| since::is_among(changed, file));
-        lint.findings.retain(|f| shown.contains(&f.file.as_path()));
     }
+    let judge = |sources: &[Source]| {
+        let (mut lint, scripts) = if args.each {
+            each(sources, &options, output::shows_excerpts(args))?
+        } else {
+            chain(sources, &options)?
+        };
+        if changed.is_some() {
+            lint.findings.retain(|f| shown.contains(&f.file.as_path()));
+        }
+        anyhow::Ok((lint, scripts))
+    };
     if let Some(file) = &args.write_baseline {
+        let (lint, _) = judge(&sources)?;
         fs::write(file, Baseline::render(&lint))
             .with_context(|| format!("write the baseline {}", file.display()))?;
         let count = lint.findings.len();
@@ -45,13 +62,32 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
         writeln!(out, "{count} findings written into {}", file.display())?;
         return Ok(Done::Ok);
     }
-    policy.apply(&mut lint, &policy_file, &baseline, SystemTime::now());
-    output::write(&lint, &scripts, &shown, args)?;
-    Ok(match lint.worst() {
+    let mut session = policy.session(&baseline, SystemTime::now());
+    let mut report = output::Report::new(args);
+    // So that what was found in many files need not be held all at once.
+    let some = if args.each {
+        AT_ONCE
+    } else {
+        sources.len().max(1)
+    };
+    for sources in sources.chunks(some) {
+        let (mut lint, scripts) = judge(sources)?;
+        session.apply(&mut lint);
+        report.add(lint, scripts)?;
+    }
+    let mut exceptions = Lint::default();
+    exceptions.findings = session.finish(&policy_file);
+    report.add(exceptions, Vec::new())?;
+    let worst = report.worst();
+    report.write(&shown)?;
+    Ok(match worst {
         Some(worst) if worst >= Severity::Error => Done::Findings,
         _ => Done::Ok,
     })
 }
+
+/// Files whose findings are held at once.
+const AT_ONCE: usize = 256;
 
 /// All files as one sequence, in the order of their names; down files are not part of it.
 fn chain(sources: &[Source], options: &LintOptions) -> anyhow::Result<(Lint, Vec<Script>)> {
@@ -66,14 +102,20 @@ fn chain(sources: &[Source], options: &LintOptions) -> anyhow::Result<(Lint, Vec
 }
 
 /// Each file for itself; one that does not parse is a finding and does not hide the others.
-fn each(sources: &[Source], options: &LintOptions) -> anyhow::Result<(Lint, Vec<Script>)> {
+fn each(
+    sources: &[Source],
+    options: &LintOptions,
+    excerpts: bool,
+) -> anyhow::Result<(Lint, Vec<Script>)> {
     let judged = map_on_workers(sources, |source| {
         let unit = source.unit(options)?;
         let found = judge(std::slice::from_ref(&unit), options)?;
-        Ok::<_, Error>((found, unit.script))
+        Ok::<_, Error>((found, excerpts.then_some(unit.script)))
     });
     let mut all = Lint::default();
     let mut scripts = Vec::new();
+    let found = judged.iter().flatten().map(|(one, _)| one.findings.len());
+    all.findings.reserve_exact(found.sum::<usize>());
     for (source, judged) in sources.iter().zip(judged) {
         match judged {
             Ok((one, script)) => {
@@ -81,7 +123,7 @@ fn each(sources: &[Source], options: &LintOptions) -> anyhow::Result<(Lint, Vec<
                 all.acknowledged.extend(one.acknowledged);
                 all.statements += one.statements;
                 all.analysed += one.analysed;
-                scripts.push(script);
+                scripts.extend(script);
             }
             Err(error) if error.kind() == ErrorKind::Syntax => {
                 all.statements += 1;
@@ -148,6 +190,18 @@ impl Source {
         match self {
             Self::File(path) => path,
             Self::Migration(migration) => &migration.up,
+        }
+    }
+
+    /// Whether what it does is in the snapshot already.
+    fn is_applied(&self, schema: &Snapshot) -> bool {
+        match self {
+            // Its number is the version, or it has none.
+            Self::File(path) => {
+                let mut applied = schema.applied.iter();
+                applied.any(|version| version.parse() == Ok(number(path)))
+            }
+            Self::Migration(it) => schema.applied.contains(&it.version),
         }
     }
 

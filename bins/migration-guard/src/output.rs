@@ -4,77 +4,95 @@ use std::io::{BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
-use ripcord_migration_guard::{
-    Acknowledged, Finding, Lint, Script, Severity, render, render_styled, reports,
-};
-use serde::Serialize;
+use ripcord_migration_guard::{Lint, Script, Severity, render, render_styled, reports};
 
 use crate::cli::{Format, LintArgs};
 
-/// Writes it to stdout, and to every file that a report goes to.
-pub(crate) fn write(
-    lint: &Lint,
-    scripts: &[Script],
-    files: &[&Path],
-    args: &LintArgs,
-) -> anyhow::Result<()> {
-    let least = args.level.into();
-    let format = if args.json { Format::Json } else { args.format };
-    let view = View {
-        lint,
-        scripts,
-        files,
-        least,
-    };
-    for report in &args.report {
-        let file = std::fs::File::create(&report.file)
-            .and_then(|file| view.write(report.format, false, file));
-        file.with_context(|| format!("write the report {}", report.file.display()))?;
+/// Whether any of what is asked for shows lines of SQL.
+pub(crate) fn shows_excerpts(args: &LintArgs) -> bool {
+    formats(args).any(|format| format == Format::Text)
+}
+
+fn formats(args: &LintArgs) -> impl Iterator<Item = Format> {
+    let reports = args.report.iter().map(|report| report.format);
+    reports.chain([format(args)])
+}
+
+fn format(args: &LintArgs) -> Format {
+    if args.json { Format::Json } else { args.format }
+}
+
+/// Collects what was found, and writes it to stdout and into every file that a report goes to.
+pub(crate) struct Report<'a> {
+    args: &'a LintArgs,
+    /// All that was found, unless the document is all that is asked for.
+    lint: Lint,
+    scripts: Vec<Script>,
+    /// The document's findings, written already: they take a third of the room.
+    findings: Vec<u8>,
+    worst: Option<Severity>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(args: &'a LintArgs) -> Self {
+        Self {
+            args,
+            lint: Lint::default(),
+            scripts: Vec::new(),
+            findings: Vec::new(),
+            worst: None,
+        }
     }
-    let out = std::io::stdout().lock();
-    let colours = out.is_terminal();
-    view.write(format, colours, out).context("write the result")
-}
 
-struct View<'a> {
-    lint: &'a Lint,
-    scripts: &'a [Script],
-    files: &'a [&'a Path],
-    least: Severity,
-}
+    pub(crate) fn worst(&self) -> Option<Severity> {
+        self.worst
+    }
 
-/// The keys are a contract.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    findings: &'a [Finding],
-    statements: Statements,
-    acknowledged: &'a [Acknowledged],
-}
+    pub(crate) fn add(&mut self, some: Lint, scripts: Vec<Script>) -> anyhow::Result<()> {
+        self.worst = self.worst.max(some.worst());
+        self.lint.statements += some.statements;
+        self.lint.analysed += some.analysed;
+        self.lint.acknowledged.extend(some.acknowledged);
+        self.scripts.extend(scripts);
+        if formats(self.args).any(|format| format == Format::Json) {
+            for finding in &some.findings {
+                if !self.findings.is_empty() {
+                    self.findings.push(b',');
+                }
+                serde_json::to_writer(&mut self.findings, finding).context("write a finding")?;
+            }
+        }
+        if formats(self.args).any(|format| format != Format::Json) {
+            self.lint.findings.extend(some.findings);
+        }
+        Ok(())
+    }
 
-#[derive(Serialize)]
-struct Statements {
-    total: usize,
-    analysed: usize,
-}
+    pub(crate) fn write(&self, files: &[&Path]) -> anyhow::Result<()> {
+        for report in &self.args.report {
+            std::fs::File::create(&report.file)
+                .and_then(|file| self.write_as(report.format, files, false, file))
+                .with_context(|| format!("write the report {}", report.file.display()))?;
+        }
+        let out = std::io::stdout().lock();
+        let colours = out.is_terminal();
+        self.write_as(format(self.args), files, colours, out)
+            .context("write the result")
+    }
 
-impl View<'_> {
-    fn write(&self, format: Format, colours: bool, out: impl Write) -> std::io::Result<()> {
-        let Self { lint, least, .. } = *self;
+    fn write_as(
+        &self,
+        format: Format,
+        files: &[&Path],
+        colours: bool,
+        out: impl Write,
+    ) -> std::io::Result<()> {
+        let (lint, least) = (&self.lint, self.args.level.into());
         let mut out = BufWriter::new(out);
         let scripts = || self.scripts.iter().collect::<Vec<&Script>>();
         let text = match format {
             Format::Json => {
-                let document = Document {
-                    schema: 1,
-                    findings: &lint.findings,
-                    statements: Statements {
-                        total: lint.statements,
-                        analysed: lint.analysed,
-                    },
-                    acknowledged: &lint.acknowledged,
-                };
-                serde_json::to_writer(&mut out, &document)?;
+                self.write_document(&mut out)?;
                 String::new()
             }
             Format::Text if colours => render_styled(lint, &scripts(), least),
@@ -82,7 +100,7 @@ impl View<'_> {
             Format::Sarif => reports::sarif(lint),
             Format::Github => reports::github(lint, least),
             Format::Gitlab => reports::gitlab(lint),
-            Format::Junit => reports::junit(lint, self.files),
+            Format::Junit => reports::junit(lint, files),
             Format::Markdown => reports::markdown(lint, least),
         };
         out.write_all(text.as_bytes())?;
@@ -91,5 +109,21 @@ impl View<'_> {
             out.write_all(b"\n")?;
         }
         out.flush()
+    }
+
+    /// The keys are a contract.
+    fn write_document(&self, out: &mut impl Write) -> std::io::Result<()> {
+        out.write_all(b"{\"schema\":1,\"findings\":[")?;
+        out.write_all(&self.findings)?;
+        let Lint {
+            statements,
+            analysed,
+            acknowledged,
+            ..
+        } = &self.lint;
+        let statements = serde_json::json!({ "total": statements, "analysed": analysed });
+        write!(out, "],\"statements\":{statements},\"acknowledged\":")?;
+        serde_json::to_writer(&mut *out, acknowledged)?;
+        out.write_all(b"}")
     }
 }

@@ -1,21 +1,24 @@
 use std::io::Write;
 
 use anyhow::Context;
-use async_trait::async_trait;
 use ripcord_conninfo::{Conninfo, System};
-use ripcord_migration_guard::{
-    Error, Layout, Migration, Migrator, Outcome, PostgresMigrator, RunOptions, Status, Step,
-    StepObserver, Workspace, revert_plan,
-};
+use ripcord_migration_guard::{Error, ErrorKind, Layout, Migration, ProblemKind, Status, WayBack};
 
-use crate::cli::{DatabaseArgs, RevertArgs, RunArgs};
+use crate::cli::{DatabaseArgs, RevertArgs, RunArgs, StatusArgs, Tool};
 use crate::exit::Done;
+use crate::limits::SessionArgs;
+use crate::opened::Opened;
+use crate::progress::Progress;
+use crate::ran::Ran;
+use crate::signals::Signals;
+use crate::ways_back::WaysBack;
 
-pub(crate) async fn status(args: &DatabaseArgs) -> anyhow::Result<Done> {
-    let (migrator, workspace) = open(args)?;
-    let status = migrator.status(&workspace).await?;
+pub(crate) async fn status(args: &StatusArgs) -> anyhow::Result<Done> {
+    let opened = Opened::with(&args.database, args.session.options())?;
+    let opened = opened.keeping(kept(&args.session)?);
+    let status = opened.migrator().status(opened.workspace()).await?;
     let mut out = std::io::stdout().lock();
-    if args.json {
+    if args.database.json {
         let document = serde_json::json!({
             "schema": 1,
             "pending": versions(&status.pending),
@@ -43,77 +46,139 @@ pub(crate) async fn status(args: &DatabaseArgs) -> anyhow::Result<Done> {
 }
 
 pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Done> {
-    let (migrator, workspace) = open(&args.database)?;
-    let status = migrator.status(&workspace).await?;
-    let to = args.to.as_ref().map(|to| migrator.layout().spelled(to));
+    let signals = Signals::listen()?;
+    tokio::select! {
+        done = apply(args, &signals) => done,
+        signal = signals.second() => Ok(Done::Signalled(signal)),
+    }
+}
+
+async fn apply(args: &RunArgs, signals: &Signals) -> anyhow::Result<Done> {
+    let options = args.limits.options(&args.session);
+    let opened = Opened::with(&args.database, options)?.keeping(kept(&args.session)?);
+    let (migrator, workspace) = (opened.migrator(), opened.workspace());
+    let status = migrator.status(workspace).await?;
+    let to = args.to.as_ref().map(|to| opened.spelled(to));
     let pending = up_to(&status, to.as_deref())?;
     if args.dry_run {
-        return show(&pending, |m| Some(m.up_sql.as_str()));
+        show(&pending, |m| Some(m.up_sql.as_str()))?;
+        let mut out = std::io::stdout().lock();
+        for remark in opened.remarks(&pending)? {
+            writeln!(out, "{remark}")?;
+        }
+        return Ok(Done::Ok);
     }
-    let mut done = Vec::new();
-    let mut failed = None;
+    if pending.is_empty() {
+        // An edit of what is applied would never run, and "nothing to do" would hide that.
+        let mut problems = status.problems.iter();
+        if let Some(edited) = problems.find(|p| p.kind == ProblemKind::Edited) {
+            return Err(Error::new(ErrorKind::Edited, "go on past version", &edited.version)
+                .because(edited.explanation.clone())
+                .with_help("put the file back as it was applied, and write the change as a new migration")
+                .into());
+        }
+    }
+    let ways = args.session.ways_back.clone().map(WaysBack::new);
+    let progress = Progress::new(signals.clone(), ways);
+    let mut ran = Ran::new("applied", args.database.json);
     for migration in &pending {
-        match migrator.up(&workspace, &migration.version, &Progress).await {
-            Ok(outcome) => done.push((migration.version.clone(), outcome)),
+        let version = &migration.version;
+        if signals.came().is_some() {
+            break;
+        }
+        match migrator.up(workspace, version, &progress).await {
+            Ok(outcome) => ran.done.push((version.clone(), outcome)),
             Err(error) => {
-                failed = Some(error);
+                ran.failed(migrator, workspace, version, error).await;
+                if let (Some(file), true) = (&args.session.ways_back, ran.left_nothing()) {
+                    WaysBack::new(file).forget(version)?;
+                }
                 break;
             }
         }
     }
-    report("applied", &done, args.database.json)?;
-    failed.map_or(Ok(Done::Ok), |error| Err(error.into()))
+    ran.report(&progress, signals)
 }
 
 pub(crate) async fn revert(args: &RevertArgs) -> anyhow::Result<Done> {
-    let (migrator, workspace) = open(&args.database)?;
-    let status = migrator.status(&workspace).await?;
-    let layout = migrator.layout();
-    let all = layout.read(&workspace)?;
-    let target = (args.to != "nothing").then(|| layout.spelled(&args.to));
-    let plan = revert_plan(&workspace, &all, &status, target.as_deref())?;
+    let signals = Signals::listen()?;
+    tokio::select! {
+        done = take_back(args, &signals) => done,
+        signal = signals.second() => Ok(Done::Signalled(signal)),
+    }
+}
+
+async fn take_back(args: &RevertArgs, signals: &Signals) -> anyhow::Result<Done> {
+    let options = args.limits.options(&args.session);
+    let opened = Opened::with(&args.database, options)?.keeping(kept(&args.session)?);
+    let (migrator, workspace) = (opened.migrator(), opened.workspace());
+    let status = migrator.status(workspace).await?;
+    let target = (args.to != "nothing").then(|| opened.spelled(&args.to));
+    let plan = opened.revert_plan(&status, target.as_deref()).await?;
     if args.dry_run {
         return show(&plan, |m| m.down_sql.as_deref());
     }
-    let mut done = Vec::new();
-    let mut failed = None;
+    let progress = Progress::new(signals.clone(), None);
+    let mut ran = Ran::new("reverted", args.database.json);
     for migration in &plan {
-        match migrator
-            .down(&workspace, &migration.version, &Progress)
-            .await
-        {
-            Ok(outcome) => done.push((migration.version.clone(), outcome)),
+        let version = &migration.version;
+        if signals.came().is_some() {
+            break;
+        }
+        match migrator.down(workspace, version, &progress).await {
+            Ok(outcome) => {
+                ran.done.push((version.clone(), outcome));
+                if let Some(file) = &args.session.ways_back {
+                    WaysBack::new(file).forget(version)?;
+                }
+            }
             Err(error) => {
-                failed = Some(error);
+                ran.failed(migrator, workspace, version, error).await;
                 break;
             }
         }
     }
-    report("reverted", &done, args.database.json)?;
-    failed.map_or(Ok(Done::Ok), |error| Err(error.into()))
+    ran.report(&progress, signals)
+}
+
+/// The ways back that were kept.
+fn kept(session: &SessionArgs) -> anyhow::Result<Vec<WayBack>> {
+    match &session.ways_back {
+        Some(file) => WaysBack::new(file).read(),
+        None => Ok(Vec::new()),
+    }
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "a binary is told by the environment"
 )]
-fn open(args: &DatabaseArgs) -> anyhow::Result<(PostgresMigrator, Workspace)> {
+pub(crate) fn conninfo(args: &DatabaseArgs) -> anyhow::Result<Conninfo> {
     let url = std::env::var(&args.url_env)
         .ok()
         .with_context(|| format!("read the connection string from ${}", args.url_env))?;
-    let conninfo = Conninfo::parse(&url, &System).map_err(|error| {
+    Conninfo::parse(&url, &System).map_err(|error| {
         let help = error.help().map(|h| format!(" ({h})")).unwrap_or_default();
         anyhow::anyhow!("{error}{help}")
-    })?;
-    let migrator = PostgresMigrator::new(conninfo, layout(args)?, RunOptions::default());
-    Ok((migrator, Workspace::new(&args.path)))
+    })
 }
 
 /// The layout that was named, or that the folder shows without a doubt, or sqlx. Which one was
 /// taken is told, unless it was named.
-fn layout(args: &DatabaseArgs) -> anyhow::Result<Layout> {
-    if let Some(layout) = args.layout {
-        return Ok(layout);
+pub(crate) fn layout(args: &DatabaseArgs) -> anyhow::Result<Layout> {
+    match args.layout {
+        Some(Tool::Sql(layout)) => return Ok(layout),
+        Some(Tool::Framework(framework)) => {
+            let error = Error::new(
+                ErrorKind::Unsupported,
+                "read the SQL of",
+                framework.as_str(),
+            );
+            return Err(error
+                .with_help("name the layout of a folder of SQL files")
+                .into());
+        }
+        None => {}
     }
     let found = Layout::detect(&args.path)?;
     let (layout, why) = match &found[..] {
@@ -155,49 +220,4 @@ fn show(plan: &[Migration], sql: fn(&Migration) -> Option<&str>) -> anyhow::Resu
         writeln!(out, "{}", sql(migration).unwrap_or_default().trim_end())?;
     }
     Ok(Done::Ok)
-}
-
-fn report(word: &str, done: &[(String, Outcome)], json: bool) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if json {
-        let versions: Vec<&String> = done.iter().map(|(version, _)| version).collect();
-        let document = serde_json::json!({ "schema": 1, word: versions });
-        writeln!(out, "{document}")?;
-        return Ok(());
-    }
-    for (version, outcome) in done {
-        match outcome {
-            Outcome::Already => writeln!(out, "{word}  {version}  (was so before)")?,
-            Outcome::Applied { seconds } => writeln!(out, "{word}  {version}  in {seconds:.2} s")?,
-        }
-    }
-    if done.is_empty() {
-        writeln!(out, "nothing to do")?;
-    }
-    Ok(())
-}
-
-/// One line on stderr before each statement.
-#[derive(Debug)]
-struct Progress;
-
-#[async_trait]
-impl StepObserver for Progress {
-    async fn before(&self, step: &Step) -> Result<(), Error> {
-        let mut stderr = std::io::stderr().lock();
-        // Progress is a courtesy: a closed stderr stops nothing.
-        let _ = writeln!(
-            stderr,
-            "{} {}/{}: {}",
-            step.version,
-            step.index + 1,
-            step.total,
-            step.summary
-        );
-        Ok(())
-    }
-
-    async fn after(&self, _: &Step) -> Result<(), Error> {
-        Ok(())
-    }
 }

@@ -242,6 +242,7 @@ fn no_way_back(migration: &Migration, reversible: Reversible) -> Option<Finding>
         scan: false,
         data_loss: None,
         size: None,
+        estimate: None,
         statement: String::new(),
     })
 }

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     OutOfOrder,
     /// The file of an applied migration is not what was applied.
     Edited,
+    /// The history has several heads, and nobody has merged them.
+    Conflict,
     /// An earlier run was interrupted and left the state table marked.
     Dirty,
     /// There is no way back: the down file is missing or does nothing.
@@ -46,10 +48,15 @@ pub enum ErrorKind {
     Busy,
     /// A table lock could not be had within `lock_timeout`, after all retries.
     LockTimeout,
+    /// Others waited behind the run for longer than its limit, so it gave way.
+    Queue,
     /// A statement ran longer than `statement_timeout`.
     StatementTimeout,
     /// The server refused or failed a statement.
     Database,
+    /// The command of a framework failed without saying why in a way that can be read, or did
+    /// not end in time.
+    Tool,
     /// A [`StepObserver`](crate::StepObserver) stopped the run.
     Stopped,
     /// What an interrupted run left cannot be put right without a person.
@@ -86,6 +93,23 @@ impl Error {
     #[must_use]
     pub fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Why it failed.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn because_of(self) -> String {
+        self.detail.unwrap_or_default()
+    }
+
+    /// Adds to why it failed.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        self.detail = Some(match self.detail {
+            Some(detail) => format!("{detail}; {more}"),
+            None => more.to_owned(),
+        });
         self
     }
 
@@ -127,7 +151,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Connection | ErrorKind::Busy | ErrorKind::LockTimeout
+            ErrorKind::Connection | ErrorKind::Busy | ErrorKind::LockTimeout | ErrorKind::Queue
         )
     }
 }

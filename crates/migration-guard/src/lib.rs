@@ -3,12 +3,16 @@
 mod assess;
 mod effect;
 mod error;
+mod event;
+#[cfg(feature = "frameworks")]
+pub mod frameworks;
 mod layouts;
 mod lint;
 mod migration;
 mod migrator;
 #[cfg(feature = "mock")]
 mod mock;
+mod observer;
 mod policy;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -16,6 +20,7 @@ mod postgres;
 pub mod reports;
 mod revert;
 mod rules;
+pub mod snapshot;
 mod sql;
 #[cfg(any(feature = "postgres", feature = "test-util"))]
 mod status;
@@ -25,20 +30,23 @@ pub mod test_util;
 pub use assess::{Assessed, Assessment, Reversible, assess, assess_with};
 pub use effect::{Effect, StatementEffect, classify};
 pub use error::{Error, ErrorKind};
+pub use event::{LeftBehind, LeftKind, Peer, Progress, ProgressUnit, RunEvent, WayBack};
 pub use layouts::Layout;
 pub use lint::{
-    Dialect, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner, Severity,
+    Dialect, Estimate, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner, Severity,
     TableSize, Unit, hazards, lint, render, render_styled,
 };
 pub use migration::{Migration, Repeats, Transactional, Workspace};
 pub use migrator::{
-    Applied, AppliedAs, Direction, Migrator, Outcome, Problem, ProblemKind, Repair, Resolution,
-    StatementState, Status, Step, StepObserver, Unobserved,
+    Applied, AppliedAs, Migrator, Outcome, Problem, ProblemKind, Repair, Resolution,
+    StatementState, Status,
 };
 #[cfg(feature = "mock")]
 pub use mock::MockMigrator;
-pub use policy::{Acknowledged, Allow, Baseline, Override, Policy, RuleLevel};
+pub use observer::{Direction, Step, StepObserver, Unobserved};
+pub use policy::{Acknowledged, Allow, Baseline, Override, Policy, RuleLevel, Session};
 #[cfg(feature = "postgres")]
-pub use postgres::{OutOfOrder, PostgresMigrator, RunOptions, live};
+pub use postgres::{Leftovers, OutOfOrder, PostgresMigrator, RunOptions, live};
 pub use revert::revert_plan;
+pub use snapshot::Snapshot;
 pub use sql::{MySqlServer, Script, Statement, map_on_workers};

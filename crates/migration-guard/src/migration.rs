@@ -1,17 +1,39 @@
 use std::path::{Path, PathBuf};
 
+use crate::WayBack;
 use crate::layouts::checksum::sha384;
 
 /// A folder of migrations, as one release carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
     path: PathBuf,
+    ways_back: Vec<WayBack>,
 }
 
 impl Workspace {
     /// The folder itself; nothing is read before it is used.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            ways_back: Vec::new(),
+        }
+    }
+
+    /// The same with the ways back that were recorded when versions were applied that are applied
+    /// still: they stand in for files that are gone or were edited since.
+    #[must_use]
+    pub fn with_ways_back(mut self, ways: impl IntoIterator<Item = WayBack>) -> Self {
+        self.ways_back = ways.into_iter().collect();
+        self
+    }
+
+    /// The ways back that were recorded.
+    pub fn ways_back(&self) -> &[WayBack] {
+        &self.ways_back
+    }
+
+    pub(crate) fn way_back(&self, version: &str) -> Option<&WayBack> {
+        self.ways_back.iter().find(|way| way.version == version)
     }
 
     /// The folder.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use crate::{Error, Migration, Workspace};
+use crate::{Error, LeftBehind, Migration, StepObserver, Workspace};
 
 /// Applies and reverts migrations, one at a time, and knows what is applied.
 ///
@@ -37,7 +37,7 @@ pub trait Migrator: Debug + Send + Sync {
     /// [`OutOfOrder`](crate::ErrorKind::OutOfOrder), [`Edited`](crate::ErrorKind::Edited),
     /// [`Dirty`](crate::ErrorKind::Dirty), [`Syntax`](crate::ErrorKind::Syntax) before anything
     /// is changed; [`Busy`](crate::ErrorKind::Busy),
-    /// [`LockTimeout`](crate::ErrorKind::LockTimeout),
+    /// [`LockTimeout`](crate::ErrorKind::LockTimeout), [`Queue`](crate::ErrorKind::Queue),
     /// [`StatementTimeout`](crate::ErrorKind::StatementTimeout),
     /// [`Database`](crate::ErrorKind::Database), [`Stopped`](crate::ErrorKind::Stopped) while
     /// running.
@@ -48,7 +48,9 @@ pub trait Migrator: Debug + Send + Sync {
         observer: &dyn StepObserver,
     ) -> Result<Outcome, Error>;
 
-    /// Makes it so that `version` is not applied: exactly this one, which must be the newest.
+    /// Makes it so that `version` is not applied: exactly this one, which must be the newest. Where
+    /// the workspace has no file for it, or one that was edited, the way back that was recorded is
+    /// taken (see [`Workspace::with_ways_back`]).
     ///
     /// # Errors
     /// As [`up`](Migrator::up), and [`Irreversible`](crate::ErrorKind::Irreversible) when the
@@ -75,71 +77,8 @@ pub trait Migrator: Debug + Send + Sync {
     async fn repair(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error>;
 }
 
-/// Is told about each statement before and after it runs, for example to journal it.
-///
-/// An `Err` stops the run: before a statement, it is not sent; inside a transaction everything
-/// is rolled back.
-#[async_trait]
-pub trait StepObserver: Debug + Send + Sync {
-    /// A statement is about to be sent.
-    ///
-    /// # Errors
-    /// Whatever the observer finds reason enough to stop.
-    async fn before(&self, step: &Step) -> Result<(), Error>;
-
-    /// A statement was acknowledged by the server. Inside a transaction it is not durable yet.
-    ///
-    /// # Errors
-    /// Whatever the observer finds reason enough to stop.
-    async fn after(&self, step: &Step) -> Result<(), Error>;
-}
-
-/// One statement of a migration that is being run.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The migration's version.
-    pub version: String,
-    /// Forward or back.
-    pub direction: Direction,
-    /// Position among the file's statements, from 0.
-    pub index: usize,
-    /// How many statements the file has.
-    pub total: usize,
-    /// The statement on one line, shortened to at most 120 characters.
-    pub summary: String,
-    /// Whether it runs inside the migration's transaction.
-    pub transaction: crate::Transactional,
-}
-
-/// Forward or back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Direction {
-    /// Apply.
-    Up,
-    /// Revert.
-    Down,
-}
-
-/// Observes nothing and never stops a run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
-
-#[async_trait]
-impl StepObserver for Unobserved {
-    async fn before(&self, _: &Step) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn after(&self, _: &Step) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// What `up` or `down` did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Outcome {
@@ -149,6 +88,9 @@ pub enum Outcome {
     Applied {
         /// Wall-clock seconds, waiting for locks included.
         seconds: f64,
+        /// What it left unfinished: invalid indexes, constraints that are not validated.
+        #[cfg_attr(feature = "serde", serde(default))]
+        left: Vec<LeftBehind>,
     },
 }
 
@@ -249,6 +191,12 @@ pub enum ProblemKind {
     Missing,
     /// An interrupted or failed run left its mark.
     Dirty,
+    /// A run is under way: what is shown may change.
+    Running,
+    /// Pending, and what it makes is there: its row was deleted, or somebody ran it by hand.
+    Unrecorded,
+    /// The history has several heads, and nobody has merged them.
+    Conflict,
 }
 
 /// What an interrupted run left of one migration.
@@ -284,6 +232,11 @@ pub enum Repair {
     /// Nothing took effect after these statements ran: forget the mark.
     Undo {
         /// SQL that removes what is broken, for example `DROP INDEX CONCURRENTLY`.
+        sql: Vec<String>,
+    },
+    /// Everything took effect once these statements ran: record it as applied.
+    Finish {
+        /// SQL that goes on where it ended, for example `ALTER TABLE … DETACH PARTITION … FINALIZE`.
         sql: Vec<String>,
     },
     /// A person has to decide; why.
@@ -362,27 +315,3 @@ macro_rules! forward {
 
 forward!(Arc);
 forward!(Box);
-
-#[deny(clippy::missing_trait_methods)]
-#[async_trait]
-impl<T: StepObserver + ?Sized> StepObserver for Arc<T> {
-    async fn before(&self, step: &Step) -> Result<(), Error> {
-        (**self).before(step).await
-    }
-
-    async fn after(&self, step: &Step) -> Result<(), Error> {
-        (**self).after(step).await
-    }
-}
-
-#[deny(clippy::missing_trait_methods)]
-#[async_trait]
-impl<T: StepObserver + ?Sized> StepObserver for Box<T> {
-    async fn before(&self, step: &Step) -> Result<(), Error> {
-        (**self).before(step).await
-    }
-
-    async fn after(&self, step: &Step) -> Result<(), Error> {
-        (**self).after(step).await
-    }
-}

@@ -5,8 +5,8 @@ use crate::{Applied, AppliedAs, Error, ErrorKind, Migration, Status, Workspace};
 /// left. `target` itself stays. `None` means that nothing stays, and has to be asked for
 /// explicitly. What repeats has no place in that order, and stays.
 ///
-/// `migrations` is what the workspace that owns them holds; every migration in the answer has a
-/// way back.
+/// `migrations` is what the workspace that owns them holds; ways back that were recorded stand in
+/// for files that are gone. Every migration in the answer has a way back.
 ///
 /// # Errors
 /// [`UnknownVersion`](ErrorKind::UnknownVersion): `target` is not applied, or a migration that
@@ -49,22 +49,32 @@ pub fn revert_plan(
     };
     let mut plan = Vec::new();
     for applied in versions.into_iter().skip(keep).rev() {
-        let migration = migrations
-            .iter()
-            .find(|m| m.version == applied.version)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::UnknownVersion,
-                    "revert version",
-                    &applied.version,
-                )
-                .because(format!("{} does not hold it", workspace.path().display()))
-                .with_help("use the workspace of the release that applied it")
-            })?;
-        row_way_back(migration, applied)?;
-        plan.push(migration.clone());
+        let migration = owned(workspace, migrations, applied).ok_or_else(|| {
+            Error::new(
+                ErrorKind::UnknownVersion,
+                "revert version",
+                &applied.version,
+            )
+            .because(format!("{} does not hold it", workspace.path().display()))
+            .with_help("use the workspace of the release that applied it, or the way back that was recorded")
+        })?;
+        row_way_back(&migration, applied)?;
+        plan.push(migration);
     }
     Ok(plan)
+}
+
+/// The migration from its file, or as it was recorded where the file is gone or was edited since.
+fn owned(workspace: &Workspace, files: &[Migration], row: &Applied) -> Option<Migration> {
+    let file = files.iter().find(|m| m.version == row.version);
+    let Some(way) = workspace.way_back(&row.version) else {
+        return file.cloned();
+    };
+    let applied = row.checksum.as_ref().is_none_or(|c| *c == way.checksum);
+    match file {
+        Some(file) if file.checksum == way.checksum || !applied => Some(file.clone()),
+        _ => Some(way.to_migration()),
+    }
 }
 
 /// The parsed way back of what a row of the state table stands for.
@@ -109,7 +119,7 @@ pub(crate) fn way_back(migration: &Migration) -> Result<Script, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Applied;
+    use crate::{Applied, WayBack};
 
     fn three() -> (Vec<Migration>, Status) {
         let migrations: Vec<Migration> = (1..=3)
@@ -161,5 +171,18 @@ mod tests {
         migrations[1].down_sql = Some("DROP TABLE a".to_owned());
         let missing = revert_plan(&w, &migrations, &status, Some("1")).unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::UnknownVersion);
+    }
+
+    #[test]
+    fn what_was_recorded_stands_in_for_files_that_are_gone_or_edited() {
+        let (mut migrations, status) = three();
+        let ways: Vec<WayBack> = migrations.iter().filter_map(WayBack::of).collect();
+        let w = Workspace::new("m").with_ways_back(ways);
+        migrations[1].checksum = "edited".into();
+        migrations[1].down_sql = Some("DROP TABLE other".into());
+        migrations.pop();
+        let plan = revert_plan(&w, &migrations, &status, Some("1")).unwrap();
+        let sql: Vec<_> = plan.iter().map(|m| m.down_sql.as_deref()).collect();
+        assert_eq!(sql, [Some("DROP TABLE a"), Some("DROP TABLE a")]);
     }
 }

@@ -7,6 +7,9 @@
     reason = "test code"
 )]
 
+mod live;
+mod signals;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -39,9 +42,13 @@ fn help_is_stable() {
     for args in [
         &["--help"][..],
         &["lint", "--help"],
+        &["check", "--help"],
         &["status", "--help"],
+        &["analyse", "--help"],
+        &["snapshot", "--help"],
         &["run", "--help"],
         &["revert", "--help"],
+        &["resolve", "--help"],
     ] {
         all.push_str(&text(&guard(args, here.path(), &[]).stdout));
         all.push_str("\n----\n");
@@ -153,13 +160,7 @@ fn an_unreachable_database_is_bad_input_without_its_password() {
 
 #[test]
 fn from_nothing_to_two_and_back_to_one() {
-    let Ok(server) = std::env::var("RIPCORD_TEST_POSTGRES_URL") else {
-        let required = std::env::var("RIPCORD_REQUIRE_SERVICES").is_ok_and(|v| v == "1");
-        assert!(
-            !required,
-            "RIPCORD_TEST_POSTGRES_URL is not set and services are required"
-        );
-        eprintln!("SKIPPED: RIPCORD_TEST_POSTGRES_URL is not set");
+    let Some(server) = server() else {
         return;
     };
     let name = format!("mg_cli_{}", std::process::id());
@@ -205,6 +206,20 @@ fn from_nothing_to_two_and_back_to_one() {
     ));
 }
 
+/// Where PostgreSQL is, if it is anywhere.
+fn server() -> Option<String> {
+    if let Ok(server) = std::env::var("RIPCORD_TEST_POSTGRES_URL") {
+        return Some(server);
+    }
+    let required = std::env::var("RIPCORD_REQUIRE_SERVICES").is_ok_and(|v| v == "1");
+    assert!(
+        !required,
+        "RIPCORD_TEST_POSTGRES_URL is not set and services are required"
+    );
+    eprintln!("SKIPPED: RIPCORD_TEST_POSTGRES_URL is not set");
+    None
+}
+
 /// The same URL with another database at its end.
 fn swap(base: &str, database: &str) -> String {
     match base.rsplit_once('/') {
@@ -233,4 +248,50 @@ fn the_layout_is_found_out_and_told() {
         unclear.contains("layout sqlx: it could be flyway or refinery; name one with --layout"),
         "{unclear}"
     );
+}
+
+#[test]
+fn check_says_what_no_tool_would_read() {
+    let check = |files: &[(&str, &str)], more: &[&str]| {
+        let here = folder(files);
+        let args: Vec<&str> = ["check", "--path", "."].iter().chain(more).copied().collect();
+        let out = guard(&args, here.path(), &[]);
+        (out.status.code(), text(&out.stdout) + &text(&out.stderr))
+    };
+    let good = ("1_a.sql", "CREATE TABLE a (id bigint PRIMARY KEY);");
+    let sqlx = ["--layout", "sqlx"];
+    assert_eq!(check(&[good], &sqlx).0, Some(0));
+    let twice = check(&[good, ("1_b.sql", "SELECT 1;")], &sqlx);
+    assert_eq!(twice.0, Some(3), "{}", twice.1);
+    assert!(twice.1.contains("1_b.sql"), "{}", twice.1);
+    // Both ways, each with its place.
+    let broken = [
+        ("1_a.up.sql", "SELECT 1;\nALTER TABEL b;"),
+        ("1_a.down.sql", "DROP TABEL b;"),
+    ];
+    let broken = check(&broken, &[&sqlx[..], &["--json"]].concat());
+    assert_eq!(broken.0, Some(3), "{}", broken.1);
+    let json: serde_json::Value = serde_json::from_str(broken.1.trim()).unwrap();
+    assert_eq!(json["found"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["found"][0]["kind"], "file");
+    let here = folder(&[]);
+    let absent = guard(&["check", "--layout", "sqlx", "--path", "absent"], here.path(), &[]);
+    assert_eq!(absent.status.code(), Some(2));
+    assert!(text(&absent.stderr).contains("failed to read absent"));
+}
+
+#[test]
+fn a_framework_is_found_by_its_file_and_its_failure_is_one_line() {
+    let here = folder(&[("manage.py", "raise SystemExit('no settings here')")]);
+    let python = ["--python", "python3", "--path", "."];
+    let args: Vec<&str> = ["check"].iter().chain(&python).copied().collect();
+    let out = guard(&args, here.path(), &[]);
+    let said = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(said.contains("layout django: manage.py is there"), "{said}");
+    assert!(said.contains("no settings here"), "{said}");
+    let args: Vec<&str> = ["check"].iter().chain(&["--python", "no-such-python", "--path", "."]).copied().collect();
+    let out = guard(&args, here.path(), &[]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("help: name the Python"), "{}", text(&out.stderr));
 }

@@ -332,7 +332,7 @@ impl Database for GuardedDatabase {
         let found = migrator.resolve(&workspace, version).await.map_err(say)?;
         let settled = match found {
             Found::Partial {
-                repair: Repair::Complete | Repair::Undo { .. },
+                repair: Repair::Complete | Repair::Undo { .. } | Repair::Finish { .. },
                 ..
             } => migrator.repair(&workspace, version).await.map_err(say)?,
             other => other,

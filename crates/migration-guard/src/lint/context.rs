@@ -1,3 +1,4 @@
+use crate::lint::places::Places;
 use crate::lint::{Effects, LintOptions, LockMode, Loss, LossKind, Severity, State, Unit, Within};
 use crate::rules::mysql::Schema;
 use crate::sql::Statement;
@@ -15,8 +16,10 @@ pub(crate) struct Context<'a> {
     /// The statement's place in its file.
     pub(crate) index: usize,
     pub(crate) unit: &'a Unit,
-    /// The files after this one.
-    pub(crate) later: &'a [Unit],
+    pub(crate) chain: &'a [Unit],
+    /// The file's place in the chain.
+    pub(crate) file: usize,
+    pub(crate) places: &'a Places,
     /// What the chain has done so far, without this statement.
     pub(crate) state: &'a State,
     pub(crate) effects: &'a Effects,
@@ -54,13 +57,31 @@ impl Context<'_> {
         }
     }
 
-    /// The statements of this file that come after this one.
-    pub(crate) fn rest(&self) -> &[Statement] {
-        self.unit
-            .script
-            .statements()
-            .get(self.index + 1..)
-            .unwrap_or_default()
+    /// What this file says of `table` after this statement.
+    pub(crate) fn rest_about(&self, table: &Name) -> impl Iterator<Item = &Statement> {
+        let end = Some((self.file + 1, 0));
+        let here = Some((self.file, self.index));
+        self.places.about(self.chain, table, here, end)
+    }
+
+    /// What this file says of `table` before this statement.
+    pub(crate) fn before_about(&self, table: &Name) -> impl DoubleEndedIterator<Item = &Statement> {
+        let begin = self.file.checked_sub(1).map(|file| (file, usize::MAX));
+        let here = Some((self.file, self.index));
+        self.places.about(self.chain, table, begin, here)
+    }
+
+    /// What the chain says of `table` after this statement.
+    pub(crate) fn later_about(&self, table: &Name) -> impl Iterator<Item = &Statement> {
+        let here = Some((self.file, self.index));
+        self.places.about(self.chain, table, here, None)
+    }
+
+    /// The ANALYZE, VACUUM and SELECT of this file after this statement that name no table.
+    pub(crate) fn rest_everywhere(&self) -> impl Iterator<Item = &Statement> {
+        let end = Some((self.file + 1, 0));
+        let here = Some((self.file, self.index));
+        self.places.everywhere(self.chain, here, end)
     }
 }
 

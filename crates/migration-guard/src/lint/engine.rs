@@ -1,7 +1,8 @@
 use std::time::SystemTime;
 
 use crate::lint::clock::{self, Day};
-use crate::lint::hygiene;
+use crate::lint::{hygiene, seed};
+use crate::lint::places::Places;
 use crate::lint::pieces::{pieces, understood};
 use crate::lint::suppress::{Suppression, suppressions};
 use crate::lint::{
@@ -53,8 +54,9 @@ impl Lint {
 pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
     let rules = rules::of(options.dialect);
     let mut schema = mysql::Schema::default();
+    let places = Places::of(chain);
     let mut report = Lint::default();
-    let mut state = State::default();
+    let mut state = State::begin(options);
     let today = clock::day(options.now.unwrap_or_else(SystemTime::now));
     for (at, unit) in chain.iter().enumerate() {
         state.begin_unit(unit, options);
@@ -65,7 +67,6 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
             .iter()
             .rposition(|s| s.kind.changes_schema());
         let mut allowed = suppressions(&unit.script);
-        let later = chain.get(at + 1..).unwrap_or_default();
         for (index, statement) in unit.script.statements().iter().enumerate() {
             report.statements += 1;
             let mut found = Vec::new();
@@ -87,7 +88,9 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
                     place: (piece.line, piece.column),
                     index,
                     unit,
-                    later,
+                    chain,
+                    file: at,
+                    places: &places,
                     state: &state,
                     effects: &effects,
                     schema: &schema,
@@ -120,6 +123,9 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
         report
             .findings
             .extend(hygiene::findings(&unit.script, &allowed, today));
+    }
+    if let Some(snapshot) = &options.snapshot {
+        seed::measure(&mut report.findings, snapshot);
     }
     Ok(report)
 }
@@ -195,6 +201,7 @@ fn finding(
         table: table.map(ToString::to_string),
         data_loss: hit.loss,
         size: None,
+        estimate: None,
         statement: statement.summary(120),
     }
 }
@@ -216,7 +223,10 @@ fn keep(
             .iter_mut()
             .find(|s| s.covers(&finding.rule, index, today));
         match allow {
-            Some(allow) => allow.used = true,
+            Some(allow) => {
+                allow.used = true;
+                report.acknowledged.push(allow.acknowledges(finding));
+            }
             None => report.findings.push(finding),
         }
     }

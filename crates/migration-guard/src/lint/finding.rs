@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::lint::Estimate;
 
 /// Something that a rule has to say about a statement.
 #[non_exhaustive]
@@ -36,6 +37,9 @@ pub struct Finding {
     pub data_loss: Option<Loss>,
     /// How large the table is, if a live server was asked.
     pub size: Option<TableSize>,
+    /// How long it works on the table, if a live server was asked how fast it reads.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub estimate: Option<Estimate>,
     /// The statement on one line, shortened.
     pub statement: String,
 }
@@ -59,6 +63,7 @@ impl Finding {
             scan: false,
             data_loss: None,
             size: None,
+            estimate: None,
             statement: String::new(),
         }
     }

@@ -35,7 +35,7 @@ fn complaint(it: &Suppression, today: Day) -> Option<(Severity, String)> {
         let message = format!("`{rule}` is allowed until `{day}`, which is no day, so it is not");
         return Some((Severity::Warning, message));
     }
-    if !it.reasoned {
+    if it.reason.is_empty() {
         let message = format!("`{rule}` is allowed without a reason, so it is not");
         return Some((Severity::Warning, message));
     }
@@ -79,6 +79,7 @@ impl Finding {
             scan: false,
             data_loss: None,
             size: None,
+            estimate: None,
             statement: String::new(),
         }
     }

@@ -5,6 +5,7 @@ mod context;
 mod effects;
 mod effects_alter;
 mod engine;
+mod estimate;
 mod finding;
 mod fingerprint;
 mod guess;
@@ -15,8 +16,12 @@ mod named;
 mod options;
 mod peers;
 mod pieces;
+mod places;
 mod render;
+#[cfg(feature = "postgres")]
+mod replay;
 mod routines;
+pub(crate) mod seed;
 mod state;
 mod suppress;
 mod timeout;
@@ -25,12 +30,18 @@ mod track;
 pub(crate) use context::{Context, Hit, Hits, UnitContext};
 pub(crate) use effects::{Effects, effects};
 pub use engine::{Lint, Unit, lint};
+pub use estimate::Estimate;
+pub(crate) use estimate::readable;
 pub use finding::{Finding, LockMode, Loss, LossKind, Severity, TableSize};
-pub(crate) use fingerprint::{Fingerprints, uri};
+pub(crate) use fingerprint::Fingerprints;
+#[cfg(feature = "reports")]
+pub(crate) use fingerprint::uri;
 pub use hazard::{Hazard, hazards};
 pub use options::{Dialect, LintOptions, Runner};
 #[cfg(feature = "test-util")]
 pub(crate) use pieces::inside;
 pub use render::{render, render_styled};
+#[cfg(feature = "postgres")]
+pub(crate) use replay::{Replayed, replay};
 pub(crate) use state::{State, Table, Timeout, Within};
 pub(crate) use timeout::parse_timeout;

@@ -1,6 +1,7 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::Transactional;
+use crate::{Snapshot, Transactional};
 use crate::sql::MySqlServer;
 
 /// What a rule has to know about the server and the runner.
@@ -27,6 +28,9 @@ pub struct LintOptions {
     pub runner: Runner,
     /// The moment that exceptions with an end are measured against. `None` is now.
     pub now: Option<SystemTime>,
+    /// What the database looks like before the first file. Without it only what the files make is
+    /// known.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// Whether it is known who runs the files.
@@ -51,6 +55,7 @@ impl Default for LintOptions {
             statement_timeout: None,
             runner: Runner::Known,
             now: None,
+            snapshot: None,
         }
     }
 }

@@ -99,6 +99,9 @@ fn lock(finding: &Finding) -> Option<String> {
     } else if finding.scan {
         text.push_str(", every row is read");
     }
+    if let Some(estimate) = finding.estimate {
+        text.push_str(&format!(", {estimate}"));
+    }
     Some(text)
 }
 

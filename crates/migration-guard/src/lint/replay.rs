@@ -2,14 +2,12 @@
 
 use crate::lint::pieces::pieces;
 use crate::lint::{Effects, LintOptions, State, Unit, effects};
-use crate::sql::Statement;
 use crate::sql::model::Kind;
 
 /// One statement, or one inside a body, and what the chain has done before it.
 #[derive(Debug)]
 pub(crate) struct Replayed<'a> {
     pub(crate) unit: &'a Unit,
-    pub(crate) statement: &'a Statement,
     /// Line and column in the file, from 1.
     pub(crate) place: (u32, u32),
     pub(crate) kind: &'a Kind,
@@ -28,7 +26,6 @@ pub(crate) fn replay(chain: &[Unit], options: &LintOptions, mut each: impl FnMut
                 let effects = effects(piece.kind, &state);
                 each(&Replayed {
                     unit,
-                    statement,
                     place: (piece.line, piece.column),
                     kind: piece.kind,
                     state: &state,

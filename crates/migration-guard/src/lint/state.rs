@@ -47,6 +47,14 @@ pub(crate) struct State {
     pub(crate) unit: usize,
     /// Functions and procedures that the chain defined, by their name without the schema.
     pub(crate) routines: Routines,
+    /// Whether it began with a snapshot of the database, so that a table that is not known is not there.
+    pub(crate) live: bool,
+    /// Views of the snapshot, by the key of each table that they read: the view, and the column.
+    pub(crate) views: BTreeMap<String, Vec<(String, Option<String>)>>,
+    /// The keys of all else of the snapshot that ALTER TABLE accepts.
+    pub(crate) relations: BTreeSet<String>,
+    /// Whether something ran that may have made anything.
+    pub(crate) blind: bool,
 }
 
 /// What ran in this file so far.
@@ -88,8 +96,12 @@ pub(crate) struct Table {
     pub(crate) columns: BTreeMap<String, ColumnState>,
     /// Named constraints that the chain added.
     pub(crate) constraints: BTreeMap<String, ConstraintState>,
-    /// Whether the chain made the whole column list known.
+    /// Whether the whole column list is known.
     pub(crate) complete: bool,
+    /// In the database already, as a snapshot shows it.
+    pub(crate) live: bool,
+    /// The columns of each constraint of the snapshot, checks included.
+    pub(crate) uses: BTreeMap<String, Vec<String>>,
     pub(crate) primary_key: Option<Vec<String>>,
     pub(crate) partitioned: bool,
     pub(crate) partition_of: Option<String>,
@@ -120,6 +132,10 @@ pub(crate) struct Index {
     pub(crate) columns: Vec<String>,
     pub(crate) unique: bool,
     pub(crate) partial: bool,
+    /// `None` is the usual one, btree.
+    pub(crate) method: Option<String>,
+    /// Whether its build has ended well.
+    pub(crate) valid: bool,
 }
 
 /// Whether several statements share one transaction.
@@ -238,6 +254,43 @@ impl State {
 
     pub(crate) fn column(&self, table: &Name, column: &str) -> Option<&ColumnState> {
         self.table(table)?.columns.get(column)
+    }
+
+    /// Whether there is no such table, as far as a snapshot and the chain tell.
+    pub(crate) fn is_absent(&self, table: &Name) -> bool {
+        let key = table.key();
+        let in_path = table.schema.is_some() || self.search_path.is_empty();
+        let known = self.tables.contains_key(&key) || self.relations.contains(&key);
+        self.live && !self.blind && in_path && !known
+    }
+
+    /// The views of the snapshot that read `table`, or only those that read `column` of it.
+    pub(crate) fn views_of(&self, table: &Name, column: Option<&str>) -> Vec<&str> {
+        let all = self.views.get(&table.key()).into_iter().flatten();
+        let read = |used: &Option<String>| column.is_none() || used.as_deref() == column;
+        let mut names: Vec<&str> = all
+            .filter(|(_, used)| read(used))
+            .map(|(view, _)| view.as_str())
+            .collect();
+        names.dedup();
+        names
+    }
+
+    /// Foreign keys of other tables to `table`, or only those to `column` of it: the table and the name.
+    pub(crate) fn keys_to(&self, table: &Name, column: Option<&str>) -> Vec<(Name, &str)> {
+        let key = table.key();
+        let mut found = Vec::new();
+        for (other, known) in self.tables.iter().filter(|(other, t)| **other != key && t.live) {
+            for (name, constraint) in &known.constraints {
+                if let ConstraintKind::ForeignKey(to) = &constraint.kind
+                    && to.table.key() == key
+                    && column.is_none_or(|c| to.to.iter().any(|t| t == c))
+                {
+                    found.push((Name::of_key(other), name.as_str()));
+                }
+            }
+        }
+        found
     }
 
     /// Whether an index on a new table is meant, so that dropping or building it hurts nobody.

@@ -4,13 +4,15 @@
 use crate::lint::clock::{self, Day};
 use crate::lint::peers;
 use crate::sql::Script;
+use crate::{Acknowledged, Finding};
 
 /// One exception, and whether anything made use of it.
 #[derive(Debug)]
 pub(crate) struct Suppression {
     pub(crate) rules: Rules,
     pub(crate) line: u32,
-    pub(crate) reasoned: bool,
+    /// Empty if there is none.
+    pub(crate) reason: String,
     /// The last day on which it counts.
     pub(crate) until: Until,
     pub(crate) over: Over,
@@ -58,7 +60,19 @@ impl Suppression {
             Over::File => true,
             Over::Statements(range) => range.contains(&statement),
         };
-        named && here && self.reasoned && !self.expired(today) && !self.unreadable()
+        named && here && !self.reason.is_empty() && !self.expired(today) && !self.unreadable()
+    }
+
+    /// What is kept of a finding that it silences.
+    pub(crate) fn acknowledges(&self, finding: Finding) -> Acknowledged {
+        Acknowledged {
+            finding,
+            reason: self.reason.clone(),
+            until: match &self.until {
+                Until::Day(_, day) => Some(day.clone()),
+                Until::Always | Until::Unreadable(_) => None,
+            },
+        }
     }
 
     pub(crate) fn expired(&self, today: Day) -> bool {
@@ -104,7 +118,7 @@ fn own(script: &Script, line: u32, text: &str) -> Option<Suppression> {
     Some(Suppression {
         rules: Rules::Named(rule.trim_end_matches(':').to_owned()),
         line,
-        reasoned: !reason.trim().is_empty(),
+        reason: reason.trim().to_owned(),
         until,
         over: Over::Statements(covered(script, line)),
         peer: false,

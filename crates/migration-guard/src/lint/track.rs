@@ -6,7 +6,7 @@ use crate::lint::state::{ColumnState, Held, Index, Seen, Timeout};
 use crate::lint::timeout::parse_timeout;
 use crate::lint::{Effects, LintOptions, LockMode, Runner, State, Table, Unit, Within};
 use crate::sql::model::{
-    AlterDomain, AlterTable, AlterType, CreateTable, Kind, Name, Object, TableAction,
+    AlterDomain, AlterTable, AlterType, ConstraintKind, CreateTable, Kind, Name, Object, TableAction,
 };
 
 impl State {
@@ -50,6 +50,10 @@ impl State {
             self.seen.transactional = true;
         }
         self.seen.schema_change |= kind.changes_schema();
+        self.blind |= matches!(
+            kind,
+            Kind::Dynamic | Kind::Unanalysed | Kind::Call { .. } | Kind::CreateExtension { .. }
+        ) || matches!(kind, Kind::Do { opaque: Some(_), .. });
         match kind {
             Kind::Begin => {
                 self.in_transaction = true;
@@ -114,6 +118,8 @@ impl State {
                             columns: it.columns.clone(),
                             unique: it.unique,
                             partial: it.partial,
+                            method: it.method.clone(),
+                            valid: true,
                         },
                     );
                 }
@@ -132,7 +138,9 @@ impl State {
                 for name in &it.names {
                     match it.object {
                         Object::Table => {
-                            self.tables.remove(&name.key());
+                            let key = name.key();
+                            self.tables.remove(&key);
+                            self.indexes.retain(|_, index| index.table != key);
                         }
                         Object::Index => {
                             self.indexes.remove(&name.name);
@@ -303,6 +311,8 @@ impl State {
                 }
                 TableAction::DropColumn { column, .. } => {
                     table.columns.remove(column);
+                    self.indexes
+                        .retain(|_, i| i.table != key || !i.columns.contains(column));
                 }
                 TableAction::RenameColumn { from, to } => {
                     if let Some(state) = table.columns.remove(from) {
@@ -319,7 +329,19 @@ impl State {
                     table.add(&it.table, &constraint, None);
                 }
                 TableAction::DropConstraint { name, .. } => {
-                    table.constraints.remove(name);
+                    let gone = table.constraints.remove(name);
+                    if matches!(gone.map(|c| c.kind), Some(ConstraintKind::PrimaryKey { .. })) {
+                        table.primary_key = None;
+                    }
+                    table.uses.remove(name);
+                }
+                TableAction::RenameConstraint { from, to } => {
+                    if let Some(state) = table.constraints.remove(from) {
+                        table.constraints.insert(to.clone(), state);
+                    }
+                    if let Some(columns) = table.uses.remove(from) {
+                        table.uses.insert(to.clone(), columns);
+                    }
                 }
                 TableAction::ValidateConstraint { name } => {
                     if let Some(state) = table.constraints.get_mut(name) {
@@ -354,6 +376,9 @@ impl State {
                             name: to.clone(),
                         };
                         self.tables.insert(name.key(), table);
+                        for index in self.indexes.values_mut().filter(|i| i.table == key) {
+                            index.table = name.key();
+                        }
                     }
                 }
                 TableAction::AttachPartition { partition, default } => {

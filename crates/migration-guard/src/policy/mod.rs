@@ -8,7 +8,7 @@ mod settings;
 
 pub use allow::{Acknowledged, Allow};
 pub use baseline::Baseline;
-pub use settings::{Override, Policy, RuleLevel};
+pub use settings::{Override, Policy, RuleLevel, Session};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
 
 use crate::lint::{Fingerprints, clock};
 use crate::policy::pattern::fits;
@@ -67,60 +69,14 @@ pub struct Override {
 }
 
 impl Policy {
-    /// Gives findings their levels, and takes those out that somebody answers for; they are in
-    /// [`Lint::acknowledged`] then.
-    ///
-    /// An exception that has ended, or that nothing needed, is a finding of `exceptions`, the
-    /// file where they stand.
-    pub fn apply(
-        &self,
-        lint: &mut Lint,
-        exceptions: &std::path::Path,
-        baseline: &Baseline,
-        today: std::time::SystemTime,
-    ) {
-        let today = clock::day(today);
-        let mut used = vec![false; self.allow.len()];
-        let mut fingerprints = Fingerprints::default();
-        let mut kept = Vec::new();
-        for mut finding in std::mem::take(&mut lint.findings) {
-            let print = fingerprints.of(&finding);
-            if baseline.knows(&print) {
-                lint.acknowledged.push(Acknowledged {
-                    finding,
-                    reason: "it is in the baseline".to_owned(),
-                    until: None,
-                });
-                continue;
-            }
-            let Some(severity) = self.severity(&finding) else {
-                continue;
-            };
-            finding.severity = severity;
-            let allow = self.allow.iter().zip(&mut used);
-            let mut allow = allow.filter(|(a, _)| a.covers(&finding));
-            match allow.next() {
-                Some((allow, used)) => {
-                    *used = true;
-                    if ended(allow, today) {
-                        kept.push(finding);
-                    } else {
-                        lint.acknowledged.push(Acknowledged {
-                            finding,
-                            reason: allow.reason.clone(),
-                            until: allow.until.clone(),
-                        });
-                    }
-                }
-                None => kept.push(finding),
-            }
+    /// Begins to judge what was found, today being `now`.
+    pub fn session<'a>(&'a self, baseline: &'a Baseline, now: SystemTime) -> Session<'a> {
+        Session {
+            policy: self,
+            baseline,
+            today: clock::day(now),
+            used: vec![false; self.allow.len()],
         }
-        for (allow, used) in self.allow.iter().zip(used) {
-            if let Some((severity, message)) = complaint(allow, used, today) {
-                kept.push(Finding::about_exception(exceptions, 1, severity, message));
-            }
-        }
-        lint.findings = kept;
     }
 
     /// What is wrong with it, each in one sentence: rules that do not exist, days that are none,
@@ -179,6 +135,66 @@ impl Policy {
             return finding.severity.min(Severity::Info);
         }
         finding.severity
+    }
+}
+
+/// Applies a [`Policy`] to the findings of some files, and then of others.
+#[derive(Debug)]
+pub struct Session<'a> {
+    policy: &'a Policy,
+    baseline: &'a Baseline,
+    today: clock::Day,
+    /// By exception: whether anything needed it.
+    used: Vec<bool>,
+}
+
+impl Session<'_> {
+    /// Gives findings their levels, and takes those out that somebody answers for; they are in
+    /// [`Lint::acknowledged`] then. All findings of one file have to come at once.
+    pub fn apply(&mut self, lint: &mut Lint) {
+        let mut fingerprints = Fingerprints::default();
+        let mut kept = Vec::with_capacity(lint.findings.len());
+        for mut finding in std::mem::take(&mut lint.findings) {
+            if !self.baseline.is_empty() && self.baseline.knows(&fingerprints.of(&finding)) {
+                lint.acknowledged.push(Acknowledged {
+                    finding,
+                    reason: "it is in the baseline".to_owned(),
+                    until: None,
+                });
+                continue;
+            }
+            let Some(severity) = self.policy.severity(&finding) else {
+                continue;
+            };
+            finding.severity = severity;
+            let allow = self.policy.allow.iter().zip(&mut self.used);
+            match allow.into_iter().find(|(a, _)| a.covers(&finding)) {
+                Some((allow, used)) => {
+                    *used = true;
+                    if ended(allow, self.today) {
+                        kept.push(finding);
+                    } else {
+                        lint.acknowledged.push(Acknowledged {
+                            finding,
+                            reason: allow.reason.clone(),
+                            until: allow.until.clone(),
+                        });
+                    }
+                }
+                None => kept.push(finding),
+            }
+        }
+        lint.findings = kept;
+    }
+
+    /// What is to be said of the exceptions themselves, once everything was applied: those that
+    /// have ended, and those that nothing needed. They stand in `file`.
+    pub fn finish(self, file: &Path) -> Vec<Finding> {
+        let allow = self.policy.allow.iter().zip(self.used);
+        allow
+            .filter_map(|(allow, used)| complaint(allow, used, self.today))
+            .map(|(severity, message)| Finding::about_exception(file, 1, severity, message))
+            .collect()
     }
 }
 

@@ -28,12 +28,14 @@ fn today() -> SystemTime {
 }
 
 fn apply(policy: &Policy, lint: &mut Lint) {
-    policy.apply(
-        lint,
-        Path::new("policy.toml"),
-        &Baseline::default(),
-        today(),
-    );
+    apply_with(policy, lint, &Baseline::default());
+}
+
+fn apply_with(policy: &Policy, lint: &mut Lint, baseline: &Baseline) {
+    let mut session = policy.session(baseline, today());
+    session.apply(lint);
+    lint.findings
+        .extend(session.finish(Path::new("policy.toml")));
 }
 
 fn allow(rule: &str, until: Option<&str>) -> Allow {
@@ -150,7 +152,7 @@ fn a_baseline_hides_what_was_there_and_nothing_else() {
     assert_eq!(baseline.len(), before.findings.len());
     let mut after = found(&format!("-- moved\n\n{SQL}DROP TABLE users;\n"));
     let count = after.findings.len();
-    Policy::default().apply(&mut after, Path::new("p"), &baseline, today());
+    apply_with(&Policy::default(), &mut after, &baseline);
     assert!(!after.findings.is_empty());
     assert!(
         after
@@ -162,7 +164,7 @@ fn a_baseline_hides_what_was_there_and_nothing_else() {
     assert_eq!(after.acknowledged.len() + after.findings.len(), count);
     // The very same statement once more is a new finding.
     let mut twice = found(&format!("{SQL}ALTER TABLE orders DROP COLUMN note;\n"));
-    Policy::default().apply(&mut twice, Path::new("p"), &baseline, today());
+    apply_with(&Policy::default(), &mut twice, &baseline);
     assert_eq!(of(&twice, "drop-column").len(), 1);
 }
 

@@ -1,12 +1,17 @@
 //! Running migrations on PostgreSQL.
 
+mod aftermath;
 mod applied;
-mod catalogue;
+pub(crate) mod catalogue;
 mod execute;
+pub(crate) mod left;
 pub mod live;
 mod options;
+mod others;
+mod outside;
+pub(crate) mod retry;
 mod runner;
-mod session;
+pub(crate) mod session;
 mod settle;
 mod state;
 mod state_flyway;
@@ -18,6 +23,8 @@ mod state_refinery;
 mod state_sqlx;
 mod state_versions;
 mod unfinished;
+mod unrecorded;
+mod watch;
 
-pub use options::{OutOfOrder, RunOptions};
+pub use options::{Leftovers, OutOfOrder, RunOptions};
 pub use runner::PostgresMigrator;

@@ -1,17 +1,19 @@
 use async_trait::async_trait;
 use ripcord_conninfo::Conninfo;
 
+use crate::event::{Peer, listed};
 use crate::layouts::contents::Contents;
 use crate::postgres::execute::Job;
 use crate::postgres::session::{Session, failed};
 use crate::postgres::state;
-use crate::postgres::{OutOfOrder, RunOptions, settle};
+use crate::postgres::unrecorded::unrecorded;
+use crate::postgres::{Leftovers, OutOfOrder, RunOptions, others, settle};
 use crate::revert::row_way_back;
 use crate::sql::Script;
 use crate::status::{Recorded, edited, status};
 use crate::{
-    Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, Resolution, Status,
-    StepObserver, Transactional, Workspace,
+    Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, Problem, ProblemKind,
+    Resolution, Status, StepObserver, Transactional, WayBack, Workspace,
 };
 
 /// Runs migrations on PostgreSQL.
@@ -52,9 +54,12 @@ impl PostgresMigrator {
         &self.options
     }
 
-    async fn locked(&self) -> Result<Session, Error> {
+    pub(super) async fn locked(&self) -> Result<Session, Error> {
         let mut session = Session::open(&self.conninfo, &self.options).await?;
         let tool = state::tool_lock(self.layout, &session.client).await?;
+        if self.options.leftovers == Leftovers::End {
+            others::at_work(&session, tool, &self.options).await?;
+        }
         session.lock(tool, self.options.runner_wait).await?;
         Ok(session)
     }
@@ -90,8 +95,10 @@ impl PostgresMigrator {
         migration: &Migration,
         all: &[Migration],
         recorded: &Recorded,
+        workspace: &Workspace,
     ) -> Result<(), Error> {
         clean(recorded)?;
+        self.unedited(all, recorded, workspace)?;
         if self.options.out_of_order == OutOfOrder::Allow {
             return Ok(());
         }
@@ -156,8 +163,28 @@ impl Migrator for PostgresMigrator {
     async fn status(&self, workspace: &Workspace) -> Result<Status, Error> {
         let contents = self.layout.contents(workspace)?;
         let session = Session::open(&self.conninfo, &self.options).await?;
+        // What a run is about to commit would make an answer wrong that was given before.
+        let tool = state::tool_lock(self.layout, &session.client).await?;
+        let at_work = others::at_work(&session, tool, &self.options).await?;
         let (all, recorded) = self.seen(&session, contents).await?;
-        Ok(status(self.layout, all, recorded))
+        let edited = self.edited_ways(&all, &recorded, workspace);
+        let dirty = recorded.dirty.clone();
+        let mut status = status(self.layout, all, recorded);
+        status.problems.extend(edited);
+        if !at_work.is_empty() {
+            running(&mut status, &at_work);
+            return Ok(status);
+        }
+        let pending = status.pending.iter();
+        let clean: Vec<Migration> = pending
+            .filter(|m| !dirty.contains(&m.version))
+            .cloned()
+            .collect();
+        let found = unrecorded(&session.client, &clean, self.layout.state_table())
+            .await
+            .map_err(|e| failed("look for what pending versions make on", &self.name, &e))?;
+        status.problems.extend(found);
+        Ok(status)
     }
 
     async fn up(
@@ -178,11 +205,11 @@ impl Migrator for PostgresMigrator {
             return match row.and_then(|row| edited(self.layout, migration, row)) {
                 Some(why) => Err(Error::new(ErrorKind::Edited, "apply version", version)
                     .because(format!("it is applied, and {why}"))
-                    .with_help("restore the file, and write the change as a new migration")),
+                    .with_help(EDITED)),
                 None => Ok(Outcome::Already),
             };
         }
-        self.may_apply(migration, &all, &recorded)?;
+        self.may_apply(migration, &all, &recorded, workspace)?;
         if !state::is_there(&session.client, self.layout.state_table()).await? {
             session
                 .execute(&state::create(self.layout, &all))
@@ -199,10 +226,15 @@ impl Migrator for PostgresMigrator {
             options: &self.options,
             observer,
         };
-        let took = job.run(&mut session).await?;
-        Ok(Outcome::Applied {
-            seconds: took.as_secs_f64(),
-        })
+        if let Some(way) = WayBack::of(migration) {
+            let told = observer.way_back(&way).await;
+            told.map_err(|e| {
+                Error::new(ErrorKind::Stopped, "apply version", version)
+                    .because("its way back was not kept")
+                    .with_source(e)
+            })?;
+        }
+        self.carry_out(&job, session).await
     }
 
     async fn down(
@@ -211,14 +243,17 @@ impl Migrator for PostgresMigrator {
         version: &str,
         observer: &dyn StepObserver,
     ) -> Result<Outcome, Error> {
-        let contents = self.layout.contents(workspace)?;
-        let mut session = self.locked().await?;
+        let mut contents = self.layout.contents(workspace)?;
+        self.add_ways_back(&mut contents, workspace);
+        let session = self.locked().await?;
         let (all, recorded) = self.seen(&session, contents).await?;
         let migration = self.find(&all, version, workspace)?;
         clean(&recorded)?;
         let Some(row) = recorded.find(&migration.version) else {
             return Ok(Outcome::Already);
         };
+        let kept = self.as_applied(migration, row, workspace)?;
+        let migration = kept.as_ref().unwrap_or(migration);
         let script = row_way_back(migration, row)?;
         self.fits_transaction(&script, migration.down_transaction)?;
         let newest = recorded.newest();
@@ -237,10 +272,7 @@ impl Migrator for PostgresMigrator {
             options: &self.options,
             observer,
         };
-        let took = job.run(&mut session).await?;
-        Ok(Outcome::Applied {
-            seconds: took.as_secs_f64(),
-        })
+        self.carry_out(&job, session).await
     }
 
     async fn resolve(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error> {
@@ -258,6 +290,27 @@ impl Migrator for PostgresMigrator {
         let migration = self.find(&all, version, workspace)?;
         settle::repair(&mut session, self.layout, migration, &all).await
     }
+}
+
+/// What to do about the file of an applied version that was edited.
+pub(super) const EDITED: &str = "put the file back as it was applied, and write the change as a new migration; or take the version \
+     back first, from its release or with the way back that was recorded";
+
+/// A run that is under way has left no mark: it is not interrupted.
+fn running(status: &mut Status, at_work: &[Peer]) {
+    let dirty = status.problems.iter();
+    let dirty = dirty.filter(|p| p.kind == ProblemKind::Dirty);
+    let marked = dirty.map(|p| p.version.clone()).next();
+    status.problems.retain(|p| p.kind != ProblemKind::Dirty);
+    let next = status.pending.first().map(|m| m.version.clone());
+    status.problems.push(Problem {
+        kind: ProblemKind::Running,
+        version: marked.or(next).unwrap_or_default(),
+        explanation: format!(
+            "a run is under way, and what is shown may change: {}",
+            listed(at_work)
+        ),
+    });
 }
 
 fn clean(recorded: &Recorded) -> Result<(), Error> {

@@ -1,7 +1,6 @@
 use std::time::{Duration, Instant};
 
 use ripcord_conninfo::Conninfo;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::postgres::RunOptions;
@@ -10,8 +9,10 @@ use crate::{Error, ErrorKind};
 /// One connection with its settings. Dropping it while a statement runs ends the statement on
 /// the server, from a second connection: closing the first alone would leave it running.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) client: Client,
+pub(crate) struct Session {
+    /// Its socket is closed at once when it is dropped, which is how the server sees that we are
+    /// gone even where it cannot be told.
+    pub(crate) client: ripcord_conninfo::Session,
     conninfo: Conninfo,
     pid: i32,
     started: String,
@@ -19,13 +20,13 @@ pub(super) struct Session {
 }
 
 /// Two runs of this crate, on whatever layout, never overlap in one database.
-const OWN_LOCK: i64 = 0x0072_6970_636f_7264;
+pub(super) const OWN_LOCK: i64 = 0x0072_6970_636f_7264;
 
 impl Session {
-    pub(super) async fn open(conninfo: &Conninfo, options: &RunOptions) -> Result<Self, Error> {
+    pub(crate) async fn open(conninfo: &Conninfo, options: &RunOptions) -> Result<Self, Error> {
         let conninfo = conninfo.with_application_name(&options.application_name);
         let client = conninfo
-            .connect()
+            .session()
             .await
             .map_err(|e| refused(&conninfo, e))?;
         let row = client
@@ -48,36 +49,54 @@ impl Session {
     }
 
     async fn settle(&mut self, options: &RunOptions, version: i32) -> Result<(), Error> {
-        let mut sql = format!(
-            "SET lock_timeout = {}; SET statement_timeout = {}; \
-             SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning;",
-            options.lock_timeout.as_millis(),
-            options.statement_timeout.as_millis(),
+        let sql = format!(
+            "{}; SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning",
+            limits(options)
         );
-        if version >= 140_000 {
-            // The server looks for us while it works, so a killed runner leaves no statement.
-            sql.push_str(" SET client_connection_check_interval = '2s';");
-        }
         self.execute(&sql)
             .await
-            .map_err(|e| failed("prepare the session of", self.conninfo.to_string(), &e))
+            .map_err(|e| failed("prepare the session of", self.conninfo.to_string(), &e))?;
+        // The server looks for us while it works, so that a killed runner leaves no statement, and
+        // finds out within half a minute that our host is gone. Not every platform can do either.
+        let mut watchful = vec![
+            "SET tcp_keepalives_idle = 10",
+            "SET tcp_keepalives_interval = 5",
+            "SET tcp_keepalives_count = 4",
+        ];
+        if version >= 140_000 {
+            watchful.push("SET client_connection_check_interval = '2s'");
+        }
+        for setting in watchful {
+            drop(self.execute(setting).await);
+        }
+        Ok(())
     }
 
     /// Runs `sql`; when the future is dropped meanwhile, the server is told to stop.
-    pub(super) async fn execute(&mut self, sql: &str) -> Result<(), tokio_postgres::Error> {
+    pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), tokio_postgres::Error> {
         self.busy = true;
         let done = self.client.batch_execute(sql).await;
         self.busy = false;
         done
     }
 
-    /// Marks the session as inside a transaction, which a drop has to end, too.
-    pub(super) fn label(&self) -> String {
+    /// The database, without secrets.
+    pub(crate) fn label(&self) -> String {
         self.conninfo.to_string()
     }
 
+    /// Our process on the server.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// As a second session of ours is opened.
+    pub(super) fn conninfo(&self) -> &Conninfo {
+        &self.conninfo
+    }
+
     /// A number to spread retries by: sessions differ in it.
-    pub(super) fn seed(&self) -> u32 {
+    pub(crate) fn seed(&self) -> u32 {
         self.pid.unsigned_abs()
     }
 
@@ -85,7 +104,7 @@ impl Session {
     ///
     /// Asks again and again instead of waiting in the server: a waiting statement holds a
     /// snapshot, and CREATE INDEX CONCURRENTLY of the other runner would wait for it for ever.
-    pub(super) async fn lock(&mut self, tool: Option<i64>, wait: Duration) -> Result<(), Error> {
+    pub(crate) async fn lock(&mut self, tool: Option<i64>, wait: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + wait;
         for key in std::iter::once(OWN_LOCK).chain(tool) {
             loop {
@@ -132,6 +151,15 @@ impl Session {
     }
 }
 
+/// The settings that bound a statement.
+pub(super) fn limits(options: &RunOptions) -> String {
+    format!(
+        "SET lock_timeout = {}; SET statement_timeout = {}",
+        options.lock_timeout.as_millis(),
+        options.statement_timeout.as_millis()
+    )
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         if !self.busy {
@@ -174,7 +202,7 @@ pub(super) fn refused(conninfo: &Conninfo, error: ripcord_conninfo::Error) -> Er
 }
 
 /// What the server said, without DETAIL: that quotes rows.
-pub(super) fn failed(
+pub(crate) fn failed(
     operation: &'static str,
     subject: impl Into<String>,
     error: &tokio_postgres::Error,

@@ -3,8 +3,8 @@
 use crate::postgres::catalogue;
 use crate::postgres::session::{Session, failed};
 use crate::postgres::state::{self, Change};
-use crate::sql::Script;
-use crate::sql::model::{Kind, Name};
+use crate::sql::model::{Kind, Object};
+use crate::sql::{Script, Statement};
 use crate::{Error, ErrorKind, Layout, Migration, Repair, Resolution, StatementState};
 
 pub(super) async fn resolve(
@@ -29,15 +29,34 @@ pub(super) async fn resolve(
             });
         }
     };
-    let mut statements = Vec::new();
-    for statement in script.statements() {
-        let state = catalogue::probe(&session.client, &statement.kind)
+    let failed = |e| failed("look up what is left of version", &migration.version, &e);
+    let (mut statements, mut rests) = (Vec::new(), Vec::new());
+    for (at, statement) in script.statements().iter().enumerate() {
+        let state = catalogue::probe(&session.client, statement)
             .await
-            .map_err(|e| failed("look up what is left of version", &migration.version, &e))?;
-        statements.push(state);
+            .map_err(failed)?;
+        let rest = catalogue::rests(&session.client, statement).await;
+        rests.push(rest.map_err(failed)?);
+        statements.push(if is_ambiguous(&script.statements()[..at], statement, state) {
+            StatementState::Unknown
+        } else {
+            state
+        });
     }
-    let repair = repair_of(&script, &statements);
+    let repair = repair_of(&script, &statements, &rests);
     Ok(Resolution::Partial { statements, repair })
+}
+
+/// Whether an index that is there may be the one that an earlier statement was to drop.
+fn is_ambiguous(before: &[Statement], statement: &Statement, state: StatementState) -> bool {
+    let Kind::CreateIndex(it) = &statement.kind else {
+        return false;
+    };
+    let drops = |s: &Statement| {
+        matches!(&s.kind, Kind::Drop(d) if d.object == Object::Index
+            && d.names.iter().any(|n| Some(&n.name) == it.name.as_ref()))
+    };
+    state == StatementState::Done && before.iter().any(drops)
 }
 
 pub(super) async fn repair(
@@ -61,14 +80,15 @@ pub(super) async fn repair(
             repair: Repair::Undo { sql },
             ..
         } => {
-            session
-                .execute("SET lock_timeout = 0; SET statement_timeout = 0")
-                .await
-                .map_err(failed)?;
-            for statement in sql {
-                session.execute(&statement).await.map_err(failed)?;
-            }
+            unhurried(session, &sql).await.map_err(failed)?;
             Change::Forgotten
+        }
+        Resolution::Partial {
+            repair: Repair::Finish { sql },
+            ..
+        } => {
+            unhurried(session, &sql).await.map_err(failed)?;
+            Change::Completed { nanos: -1 }
         }
         Resolution::Partial {
             repair: Repair::Human { why },
@@ -82,27 +102,80 @@ pub(super) async fn repair(
     resolve(session, layout, migration, all).await
 }
 
-/// All of it there: complete. Nothing there, or only indexes that this very run built: undo.
-/// A build without IF NOT EXISTS is ours, because the run refuses to start over an existing one.
-fn repair_of(script: &Script, states: &[StatementState]) -> Repair {
-    use StatementState as S;
-    let pairs = || script.statements().iter().zip(states);
-    if states.iter().all(|s| matches!(s, S::Done | S::NoEffect)) {
-        return Repair::Complete;
+/// What is repaired ran under no limit, and does not here: nobody waits behind it.
+async fn unhurried(session: &mut Session, sql: &[String]) -> Result<(), tokio_postgres::Error> {
+    session
+        .execute("SET lock_timeout = 0; SET statement_timeout = 0")
+        .await?;
+    for statement in sql {
+        session.execute(statement).await?;
     }
+    Ok(())
+}
+
+/// All of it there, or what is missing can be run again without harm: complete or finish. Nothing
+/// there, or only indexes that this very run built: undo. A build without IF NOT EXISTS is ours,
+/// because the run refuses to start over an existing one.
+fn repair_of(script: &Script, states: &[StatementState], rests: &[Vec<String>]) -> Repair {
+    match onward(script, states, rests) {
+        Some(sql) if sql.is_empty() => Repair::Complete,
+        Some(sql) => Repair::Finish { sql },
+        None => back(script, states, rests),
+    }
+}
+
+/// SQL that goes on to the end, if something took effect and the rest can be told.
+fn onward(
+    script: &Script,
+    states: &[StatementState],
+    rests: &[Vec<String>],
+) -> Option<Vec<String>> {
+    use StatementState as S;
+    let last = states.iter().rposition(|s| *s == S::Done);
+    let mut begun = last.is_some();
     let mut sql = Vec::new();
-    for (statement, state) in pairs().rev() {
+    for (at, statement) in script.statements().iter().enumerate() {
+        match states.get(at)? {
+            S::Done => {}
+            // What comes before something that is done has run.
+            S::NoEffect if last.is_some_and(|last| at < last) || !is_maintenance(statement) => {}
+            S::NoEffect => sql.push(statement.text().to_owned()),
+            S::Broken if is_maintenance(statement) => {
+                sql.extend(rests.get(at)?.iter().cloned());
+                sql.push(statement.text().to_owned());
+            }
+            S::Broken => {
+                sql.push(catalogue::rest_of_the_way(statement)?);
+                begun = true;
+            }
+            S::NotDone | S::Unknown => return None,
+        }
+    }
+    begun.then_some(sql)
+}
+
+/// Work that can be done again at any time, and leaves nothing that can be seen.
+fn is_maintenance(statement: &Statement) -> bool {
+    matches!(
+        statement.kind,
+        Kind::Reindex { .. }
+            | Kind::Vacuum { .. }
+            | Kind::Analyze { .. }
+            | Kind::Cluster { .. }
+            | Kind::RefreshView { .. }
+    )
+}
+
+fn back(script: &Script, states: &[StatementState], rests: &[Vec<String>]) -> Repair {
+    use StatementState as S;
+    let mut sql = Vec::new();
+    for (at, statement) in script.statements().iter().enumerate().rev() {
+        let state = states.get(at).copied().unwrap_or(S::Unknown);
+        let ours = || rests.get(at).into_iter().flatten().cloned();
         match (state, &statement.kind) {
             (S::NotDone | S::NoEffect, _) => {}
-            (S::Broken | S::Done, Kind::CreateIndex(it))
-                if *state == S::Broken || !it.if_not_exists =>
-            {
-                let index = Name {
-                    schema: it.table.schema.clone(),
-                    name: it.name.clone().unwrap_or_default(),
-                };
-                sql.push(format!("DROP INDEX CONCURRENTLY IF EXISTS {index}"));
-            }
+            (S::Broken, Kind::CreateIndex(_) | Kind::Reindex { .. }) => sql.extend(ours()),
+            (S::Done, Kind::CreateIndex(it)) if !it.if_not_exists => sql.extend(ours()),
             _ => {
                 let line = statement.line();
                 let why = match state {
@@ -126,7 +199,14 @@ mod tests {
     use super::*;
 
     fn repair(sql: &str, states: &[StatementState]) -> Repair {
-        repair_of(&Script::parse(Path::new("m.sql"), sql).unwrap(), states)
+        let script = Script::parse(Path::new("m.sql"), sql).unwrap();
+        let rest = |statement: &Statement| match &statement.kind {
+            Kind::CreateIndex(it) => vec![format!("DROP {}", it.name.as_deref().unwrap())],
+            Kind::Reindex { .. } => vec!["DROP i_ccnew".to_owned()],
+            _ => Vec::new(),
+        };
+        let rests: Vec<_> = script.statements().iter().map(rest).collect();
+        repair_of(&script, states, &rests)
     }
 
     #[test]
@@ -153,5 +233,51 @@ mod tests {
             repair(lenient, &[S::Done, S::NotDone]),
             Repair::Human { .. }
         ));
+    }
+
+    #[test]
+    fn what_can_only_go_on_is_finished() {
+        use StatementState as S;
+        let finish = |sql: &str, states: &[S]| match repair(sql, states) {
+            Repair::Finish { sql } => sql,
+            other => panic!("{other:?}"),
+        };
+        let detach = "ALTER TABLE p DETACH PARTITION c CONCURRENTLY;";
+        assert_eq!(
+            finish(detach, &[S::Broken]),
+            ["ALTER TABLE p DETACH PARTITION c FINALIZE"]
+        );
+        let drop = "DROP INDEX CONCURRENTLY a;";
+        assert_eq!(
+            finish(drop, &[S::Broken]),
+            ["DROP INDEX CONCURRENTLY IF EXISTS a"]
+        );
+        let build = "CREATE INDEX CONCURRENTLY a ON t (x); VACUUM t;";
+        assert_eq!(finish(build, &[S::Done, S::NoEffect]), ["VACUUM t"]);
+        let then = "VACUUM t; CREATE INDEX CONCURRENTLY a ON t (x);";
+        assert_eq!(repair(then, &[S::NoEffect, S::Done]), Repair::Complete);
+    }
+
+    #[test]
+    fn maintenance_alone_is_run_again() {
+        use StatementState as S;
+        let vacuum = repair("VACUUM t;", &[S::NoEffect]);
+        assert_eq!(vacuum, Repair::Undo { sql: vec![] });
+        let reindex = repair("REINDEX INDEX CONCURRENTLY i;", &[S::Broken]);
+        let sql = vec!["DROP i_ccnew".to_owned()];
+        assert_eq!(reindex, Repair::Undo { sql });
+    }
+
+    #[test]
+    fn an_index_that_is_built_anew_under_its_name_may_be_the_old_one() {
+        let sql = "DROP INDEX CONCURRENTLY a; CREATE INDEX CONCURRENTLY a ON t (x);";
+        let script = Script::parse(Path::new("m.sql"), sql).unwrap();
+        let [drop, build] = script.statements() else {
+            panic!("two")
+        };
+        let before = std::slice::from_ref(drop);
+        assert!(is_ambiguous(before, build, StatementState::Done));
+        assert!(!is_ambiguous(&[], build, StatementState::Done));
+        assert!(!is_ambiguous(before, build, StatementState::Broken));
     }
 }

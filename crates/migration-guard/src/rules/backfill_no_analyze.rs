@@ -29,10 +29,10 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         } => table,
         _ => return,
     };
-    let told = cx.rest().iter().any(|s| {
-        matches!(&s.kind, Kind::Analyze { tables } | Kind::Vacuum { tables, .. }
-            if tables.is_empty() || tables.iter().any(|t| t.key() == table.key()))
-    });
+    let told = cx
+        .rest_about(table)
+        .chain(cx.rest_everywhere())
+        .any(|s| matches!(&s.kind, Kind::Analyze { .. } | Kind::Vacuum { .. }));
     if !told {
         hits.add(format!("the statistics of {table} are from before"))
             .on(table)

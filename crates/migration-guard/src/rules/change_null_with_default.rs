@@ -14,16 +14,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::SetNotNull { column } = action {
-            let before = cx
-                .unit
-                .script
-                .statements()
-                .get(..cx.index)
-                .unwrap_or_default();
-            let fills = before.iter().any(|s| {
-                matches!(&s.kind, Kind::Update { table: t, columns, .. }
-                    if t.key() == table.key() && columns.contains(column))
-            });
+            let fills = cx.before_about(table).any(
+                |s| matches!(&s.kind, Kind::Update { columns, .. } if columns.contains(column)),
+            );
             if fills {
                 hits.add(format!(
                     "{column} of {table} is filled and constrained in one migration"

@@ -13,21 +13,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::CreateTable(it) = cx.kind {
-        let before = cx
-            .unit
-            .script
-            .statements()
-            .get(..cx.index)
-            .unwrap_or_default();
-        let key = it.table.key();
-        let at = before.iter().rposition(|s| {
-            matches!(&s.kind, Kind::Drop(d) if d.object == Object::Table
-                && d.names.iter().any(|n| n.key() == key))
-        });
-        let made = |s: &crate::sql::Statement| matches!(&s.kind, Kind::CreateTable(c) if c.table.key() == key && !c.if_not_exists);
-        if let Some(at) = at
-            && !before[..at].iter().any(made)
-        {
+        let mut before = cx.before_about(&it.table).rev();
+        let dropped = before.any(|s| matches!(&s.kind, Kind::Drop(d) if d.object == Object::Table));
+        let mut made =
+            before.filter(|s| matches!(&s.kind, Kind::CreateTable(c) if !c.if_not_exists));
+        if dropped && made.next().is_none() {
             hits.add(format!("{} is created in place of a dropped one", it.table))
                 .on(&it.table)
                 .help("ALTER TABLE; or a new name, and a copy of the rows");

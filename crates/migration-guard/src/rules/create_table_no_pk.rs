@@ -18,9 +18,8 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         let has = it.constraints.iter().any(key)
             || it.columns.iter().any(|c| c.constraints.iter().any(key));
         let inherits = it.partition_of.is_some() || !it.inherits.is_empty() || !it.like.is_empty();
-        let later = cx.rest().iter().any(|s| {
-            matches!(&s.kind, Kind::AlterTable(a) if a.table.key() == it.table.key()
-                && a.actions.iter().any(|x| matches!(x, TableAction::AddConstraint(c) if key(c))))
+        let later = cx.rest_about(&it.table).any(|s| {
+            matches!(&s.kind, Kind::AlterTable(a) if a.actions.iter().any(|x| matches!(x, TableAction::AddConstraint(c) if key(c))))
         });
         if !has && !inherits && !later && !it.temporary && !it.columns.is_empty() {
             hits.add(format!("{} has no primary key", it.table))
@@ -57,10 +56,9 @@ fn loses(cx: &Context<'_>, hits: &mut Hits) {
         }
         _ => false,
     };
-    let later = cx.rest().iter().any(|s| {
-        matches!(&s.kind, Kind::AlterTable(a)
-            if a.table.key() == it.table.key() && a.actions.iter().any(adds))
-    });
+    let later = cx
+        .rest_about(&it.table)
+        .any(|s| matches!(&s.kind, Kind::AlterTable(a) if a.actions.iter().any(adds)));
     if it.actions.iter().any(gone) && !it.actions.iter().any(adds) && !later {
         hits.add(format!("{} has no primary key any more", it.table))
             .on(&it.table)

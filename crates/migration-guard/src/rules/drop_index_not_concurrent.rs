@@ -2,7 +2,7 @@
 
 use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule};
-use crate::sql::model::{Kind, Object};
+use crate::sql::model::{Kind, Name, Object};
 
 pub(super) const RULE: Rule = Rule {
     id: "drop-index-not-concurrent",
@@ -21,10 +21,13 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             .iter()
             .filter(|i| !cx.state.is_index_of_new(&i.name))
         {
-            hits.add(format!(
+            let hit = hits.add(format!(
                 "index {index} is dropped under an exclusive lock on its table"
-            ))
-            .help(format!(
+            ));
+            if let Some(known) = cx.state.indexes.get(&index.name).filter(|_| cx.state.live) {
+                hit.on(&Name::of_key(&known.table));
+            }
+            hit.help(format!(
                 "outside a transaction: DROP INDEX CONCURRENTLY {index}"
             ));
         }

@@ -18,7 +18,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             continue;
         };
         let referenced = cx.state.table(&key.table);
-        let Some([to]) = referenced.and_then(|t| t.primary_key.as_deref()) else {
+        let to = match key.to.as_slice() {
+            [] => referenced.and_then(|t| t.primary_key.as_deref()),
+            named => Some(named),
+        };
+        let Some([to]) = to else {
             continue;
         };
         let [from] = key.columns.as_slice() else {

@@ -62,9 +62,8 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 _ => false,
             });
             // ADD CONSTRAINT has no IF NOT EXISTS; dropping it first does the same.
-            let cleared = cx.unit.script.statements().get(..cx.index).unwrap_or_default().iter().any(|s| {
-                matches!(&s.kind, Kind::AlterTable(b) if b.table.key() == it.table.key()
-                    && b.actions.iter().any(|a| matches!(a, TableAction::DropConstraint { if_exists: true, .. })))
+            let cleared = cx.before_about(&it.table).any(|s| {
+                matches!(&s.kind, Kind::AlterTable(b) if b.actions.iter().any(|a| matches!(a, TableAction::DropConstraint { if_exists: true, .. })))
             });
             if !fragile || cleared {
                 return;

@@ -2,7 +2,7 @@
 
 use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule, walk};
-use crate::sql::model::{ConstraintKind, Kind};
+use crate::sql::model::{ConstraintKind, CreateIndex, Kind};
 
 pub(super) const RULE: Rule = Rule {
     id: "index-redundant",
@@ -35,7 +35,13 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             } else {
                 (&other.columns, &it.columns)
             };
-            let same = other.table == it.table.key() && !other.partial && !it.partial;
+            let method = |of: &Option<String>| of.clone().unwrap_or_else(|| "btree".to_owned());
+            let same = other.table == it.table.key()
+                && it.name.as_ref() != Some(name)
+                && other.valid
+                && !other.partial
+                && !it.partial
+                && method(&it.method) == method(&other.method);
             if same && !it.unique && !other.unique && long.starts_with(short) {
                 hits.add(format!(
                     "{} is covered twice, see index {name}",
@@ -44,6 +50,29 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 .on(&it.table)
                 .help("keep the longer one");
             }
+        }
+        by_key(cx, it, hits);
+    }
+}
+
+/// The key of a table that is there already: its index starts with the same columns.
+fn by_key(cx: &Context<'_>, it: &CreateIndex, hits: &mut Hits) {
+    let usual = it.method.as_deref().is_none_or(|m| m == "btree");
+    let table = cx.state.table(&it.table).filter(|t| t.live);
+    if it.unique || it.partial || it.expressions || !usual {
+        return;
+    }
+    for (name, constraint) in table.into_iter().flat_map(|t| &t.constraints) {
+        if let ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } =
+            &constraint.kind
+            && columns.starts_with(&it.columns)
+        {
+            hits.add(format!(
+                "{} is covered by the index of {name}",
+                it.columns.join(", ")
+            ))
+            .on(&it.table)
+            .help("leave it out");
         }
     }
 }

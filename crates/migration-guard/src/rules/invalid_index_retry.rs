@@ -27,7 +27,15 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             matches!(&s.kind, Kind::Drop(d) if d.object == Object::Index
                 && d.names.iter().any(|n| &n.name == name))
         });
-        if !dropped {
+        let broken = cx.state.indexes.get(name).is_some_and(|i| !i.valid);
+        if broken && !dropped {
+            hits.add(format!(
+                "{name} is there and invalid, and IF NOT EXISTS leaves it so"
+            ))
+            .on(&it.table)
+            .severity(Severity::Error)
+            .help(format!("first: DROP INDEX CONCURRENTLY IF EXISTS {name}"));
+        } else if !dropped {
             hits.add(format!(
                 "IF NOT EXISTS accepts an invalid {name} that an earlier try left"
             ))

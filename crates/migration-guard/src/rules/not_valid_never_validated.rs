@@ -17,12 +17,10 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             continue;
         }
         let validates = |kind: &Kind| {
-            matches!(kind, Kind::AlterTable(a) if a.table.key() == table.key()
-                && a.actions.iter().any(|x| matches!(x, TableAction::ValidateConstraint { name }
+            matches!(kind, Kind::AlterTable(a) if a.actions.iter().any(|x| matches!(x, TableAction::ValidateConstraint { name }
                     if Some(name) == constraint.name.as_ref())))
         };
-        let later = cx.later.iter().flat_map(|u| u.script.statements());
-        if !cx.rest().iter().chain(later).any(|s| validates(&s.kind)) {
+        if !cx.later_about(table).any(|s| validates(&s.kind)) {
             let name = constraint.name.as_deref().unwrap_or("the constraint");
             hits.add(format!("{name} on {table} is never validated"))
                 .on(table)

@@ -31,9 +31,8 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         return;
     }
     let mut commented = Vec::new();
-    for statement in cx.rest() {
-        if let Kind::Comment { table: Some(of) } = &statement.kind
-            && of.name == table.name
+    for statement in cx.rest_about(table) {
+        if let Kind::Comment { table: Some(_) } = &statement.kind
             && let Some((column, removed)) = column(statement.text())
         {
             commented.retain(|c| *c != column);

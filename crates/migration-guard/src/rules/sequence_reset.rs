@@ -38,7 +38,7 @@ fn numbers_by_hand(cx: &Context<'_>, hits: &mut Hits) {
     let Some(column) = explicit_columns.iter().find(serial) else {
         return;
     };
-    let set = cx.rest().iter().any(
+    let set = cx.rest_everywhere().any(
         |s| matches!(&s.kind, Kind::Select { functions, .. } if functions.iter().any(|f| f == "setval")),
     );
     if !set {

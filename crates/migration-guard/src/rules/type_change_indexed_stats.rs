@@ -14,10 +14,10 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::SetType { column, .. } = action {
-            let analyzed = cx.rest().iter().any(|s| {
-                matches!(&s.kind, Kind::Analyze { tables }
-                    if tables.is_empty() || tables.iter().any(|t| t.key() == table.key()))
-            });
+            let analyzed = cx
+                .rest_about(table)
+                .chain(cx.rest_everywhere())
+                .any(|s| matches!(&s.kind, Kind::Analyze { .. }));
             if !analyzed {
                 hits.add(format!(
                     "{column} of {table} has no statistics until it is analysed"

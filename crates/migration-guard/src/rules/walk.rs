@@ -128,9 +128,8 @@ pub(super) fn has_index(cx: &Context<'_>, table: &Name, columns: &[String]) -> b
             _ => false,
         })
     });
-    let later = cx.later.iter().flat_map(|u| u.script.statements());
-    let built = cx.rest().iter().chain(later).any(|s| {
-        matches!(&s.kind, Kind::CreateIndex(i) if i.table.key() == table.key() && leads(&i.columns))
-    });
+    let built = cx
+        .later_about(table)
+        .any(|s| matches!(&s.kind, Kind::CreateIndex(i) if leads(&i.columns)));
     known || with_table || constrained || built
 }

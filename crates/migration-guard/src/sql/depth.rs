@@ -12,6 +12,7 @@ pub(super) fn too_deep(text: &str) -> Option<(usize, &'static str)> {
     let mut level = Level::default();
     let mut outer: Vec<Level> = Vec::new();
     let mut prefixes = 0usize;
+    let mut blocks = 0usize;
     let mut at = 0;
     while at < bytes.len() {
         let (from, byte) = (at, bytes[at]);
@@ -55,7 +56,14 @@ pub(super) fn too_deep(text: &str) -> Option<(usize, &'static str)> {
                 if word.eq_ignore_ascii_case("case") {
                     level.cases += 1;
                 } else if word.eq_ignore_ascii_case("end") {
-                    level.cases = level.cases.saturating_sub(1);
+                    match level.cases.checked_sub(1) {
+                        Some(fewer) => level.cases = fewer,
+                        None => blocks = blocks.saturating_sub(1),
+                    }
+                } else if word.eq_ignore_ascii_case("loop")
+                    || word.eq_ignore_ascii_case("begin") && !begins_transaction(&text[at..])
+                {
+                    blocks += 1;
                 }
                 level.chain += 1;
                 prefixes = if word.eq_ignore_ascii_case("not") {
@@ -70,7 +78,7 @@ pub(super) fn too_deep(text: &str) -> Option<(usize, &'static str)> {
             }
         }
         let cases: usize = level.cases + outer.last().map_or(0, |l| l.cases);
-        if outer.len() + cases > NESTING || prefixes > NESTING {
+        if outer.len() + cases > NESTING || prefixes > NESTING || blocks > NESTING {
             return Some((from, "is nested more than 500 levels deep"));
         }
         if level.chain > CHAIN {
@@ -81,6 +89,17 @@ pub(super) fn too_deep(text: &str) -> Option<(usize, &'static str)> {
         }
     }
     None
+}
+
+/// Whether a BEGIN that is followed by `rest` has no END of its own.
+fn begins_transaction(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    let word = rest
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    let words = ["transaction", "work", "isolation", "read", "deferrable"];
+    rest.is_empty() || rest.starts_with(';') || words.iter().any(|w| word.eq_ignore_ascii_case(w))
 }
 
 /// What is open inside one pair of parentheses.
@@ -106,6 +125,8 @@ mod tests {
             format!("SELECT {}1", "(".repeat(1000)),
             format!("SELECT {}1", "case when ".repeat(1000)),
             format!("SELECT {}true", "NOT ".repeat(1000)),
+            format!("DO $$ {} $$", "BEGIN NULL; ".repeat(1000)),
+            format!("DO $$ BEGIN {} $$", "LOOP ".repeat(1000)),
             format!("SELECT {}1", "- ".repeat(1000)),
             format!("SELECT 1{}", " + 1".repeat(100_000)),
         ] {
@@ -119,5 +140,7 @@ mod tests {
         assert_eq!(too_deep(&format!("INSERT INTO t VALUES {rows}(1)")), None);
         let cases = "SELECT CASE WHEN a THEN 1 END;".repeat(10_000);
         assert_eq!(too_deep(&cases), None);
+        let blocks = "DO $$ BEGIN LOOP EXIT; END LOOP; END $$; BEGIN; COMMIT; BEGIN WORK; END;";
+        assert_eq!(too_deep(&blocks.repeat(10_000)), None);
     }
 }

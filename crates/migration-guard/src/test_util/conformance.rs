@@ -80,6 +80,10 @@ async fn going_up(migrator: &dyn Migrator, w: &Workspace) {
         ("after", 1, 2),
     ];
     assert_eq!(order, want, "each statement is reported before and after");
+    let ways = observer.ways_back();
+    let ways: Vec<_> = ways.iter().map(|way| way.sql.as_str()).collect();
+    let way_back = FILES[1].1;
+    assert_eq!(ways, [way_back], "the way back is handed over");
     resolved(migrator, w, "1", &Resolution::Applied).await;
     already(migrator.up(w, "1", &Unobserved).await);
     pending(migrator, w, &["2", "3"]).await;

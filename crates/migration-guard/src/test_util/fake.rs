@@ -8,7 +8,7 @@ use crate::sql::Script;
 use crate::status::{Recorded, status};
 use crate::{
     Applied, Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, Repair, Resolution,
-    StatementState, Status, Step, StepObserver, Transactional, Workspace,
+    StatementState, Status, Step, StepObserver, Transactional, WayBack, Workspace,
 };
 
 /// A migrator without a database: reads real folders (or is given migrations), remembers what is
@@ -119,6 +119,10 @@ impl FakeMigrator {
             Direction::Down => way_back(migration)?,
         };
         self.in_order(&all, migration, direction)?;
+        if let (Direction::Up, Some(way)) = (direction, WayBack::of(migration)) {
+            let told = observer.way_back(&way).await;
+            told.map_err(|e| Error::new(ErrorKind::Stopped, operation, version).with_source(e))?;
+        }
         if let Some(Fault::Fail(kind)) = fault {
             return Err(Error::new(kind, operation, version).because("the test asked for it"));
         }
@@ -160,7 +164,10 @@ impl FakeMigrator {
             }
             Direction::Down => applied.retain(|a| a.version != version),
         }
-        Ok(Outcome::Applied { seconds: 0.0 })
+        Ok(Outcome::Applied {
+            seconds: 0.0,
+            left: Vec::new(),
+        })
     }
 
     fn interrupt(&self, migration: &Migration, transaction: Transactional) {

@@ -1,8 +1,9 @@
 use std::sync::{Mutex, PoisonError};
+use std::task::{Poll, Waker};
 
 use async_trait::async_trait;
 
-use crate::{Error, ErrorKind, Step, StepObserver};
+use crate::{Error, ErrorKind, RunEvent, Step, StepObserver, WayBack};
 
 /// What a [`RecordingObserver`] was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,17 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub struct RecordingObserver {
     events: Mutex<Vec<Event>>,
+    told: Mutex<Vec<RunEvent>>,
+    ways_back: Mutex<Vec<WayBack>>,
+    asked: Mutex<Asked>,
     stop_before: Option<usize>,
     stop_after: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    stop: bool,
+    wakers: Vec<Waker>,
 }
 
 impl RecordingObserver {
@@ -49,6 +59,31 @@ impl RecordingObserver {
             .clone()
     }
 
+    /// What it was told beside the statements, in order.
+    pub fn told(&self) -> Vec<RunEvent> {
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The ways back it was handed, in order.
+    pub fn ways_back(&self) -> Vec<WayBack> {
+        self.ways_back
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Asks the run to stop now, in the middle of a statement if need be.
+    pub fn stop(&self) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.stop = true;
+        for waker in asked.wakers.drain(..) {
+            waker.wake();
+        }
+    }
+
     fn note(&self, event: Event, stop: Option<usize>, index: usize) -> Result<(), Error> {
         self.events
             .lock()
@@ -73,5 +108,31 @@ impl StepObserver for RecordingObserver {
 
     async fn after(&self, step: &Step) -> Result<(), Error> {
         self.note(Event::After(step.clone()), self.stop_after, step.index)
+    }
+
+    async fn way_back(&self, way: &WayBack) -> Result<(), Error> {
+        let mut ways = self
+            .ways_back
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        ways.push(way.clone());
+        Ok(())
+    }
+
+    async fn event(&self, event: &RunEvent) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(event.clone());
+    }
+
+    async fn stop(&self) {
+        std::future::poll_fn(|context| {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.stop {
+                return Poll::Ready(());
+            }
+            asked.wakers.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 }

@@ -6,26 +6,40 @@
     reason = "test code"
 )]
 
+mod alembic;
 mod bodies;
 mod conformance;
 mod crash;
 mod detection;
 mod diagnostics;
+mod django;
 mod disputed;
+mod dying;
 mod folders;
 mod fuzz;
 mod histories;
 mod interop;
 mod layouts;
+mod live;
 mod matrix;
 mod mysql;
 mod mysql_robust;
 mod mysql_rules;
+mod own_server;
+mod prechecks;
 mod proofs;
+mod proxy;
+mod python;
+mod queue;
 mod robust;
 mod rules;
 mod runner;
 mod server;
+mod settling;
 mod shapes;
+mod snapshots;
+mod signals;
 mod speed;
 mod suppress;
+mod truth;
+mod ways_back;

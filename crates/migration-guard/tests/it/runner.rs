@@ -163,6 +163,9 @@ async fn every_problem_of_the_state_is_explained() {
         .await;
     let edited = migrator.up(&w, "1", &Unobserved).await.unwrap_err();
     assert_eq!(edited.kind(), ErrorKind::Edited);
+    let over = migrator.up(&w, "3", &Unobserved).await.unwrap_err();
+    assert_eq!(over.kind(), ErrorKind::Edited);
+    write(folder.path(), &THREE[..1]);
     let late = migrator.up(&w, "3", &Unobserved).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::OutOfOrder);
     let mut options = RunOptions::default();

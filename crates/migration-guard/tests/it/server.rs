@@ -71,6 +71,30 @@ impl Database {
         self.watch.query_one(sql, &[]).await.unwrap().get(0)
     }
 
+    /// Another session, which is found by its name.
+    pub(crate) async fn session(&self, name: &str) -> Client {
+        let conninfo = self.conninfo.with_application_name(name);
+        conninfo.connect().await.unwrap()
+    }
+
+    /// The same database where something else listens for it.
+    pub(crate) fn at_port(&self, port: u16) -> Conninfo {
+        let url = format!(
+            "postgres://{}@127.0.0.1:{port}/{}?sslmode=disable",
+            self.conninfo.user(),
+            self.name
+        );
+        Conninfo::parse(&url, &Nothing).unwrap()
+    }
+
+    /// The server's own address.
+    pub(crate) fn address(&self) -> (String, u16) {
+        match &self.conninfo.hosts()[0] {
+            ripcord_conninfo::Host::Tcp { name, port, .. } => (name.clone(), *port),
+            other => panic!("a proxy needs TCP: {other:?}"),
+        }
+    }
+
     pub(crate) async fn run(&self, sql: &str) {
         self.client.batch_execute(sql).await.unwrap();
     }
@@ -93,7 +117,7 @@ pub(crate) fn write(folder: &Path, files: &[(&str, &str)]) {
     clippy::disallowed_methods,
     reason = "tests are told by the environment where servers are"
 )]
-fn server() -> Option<String> {
+pub(crate) fn server() -> Option<String> {
     if let Ok(url) = std::env::var("RIPCORD_TEST_POSTGRES_URL") {
         return Some(url);
     }

@@ -119,3 +119,23 @@ fn they_silence_what_they_name_and_where_they_stand() {
     let open = "-- safety-assured:start\nDROP TABLE t;\n";
     assert!(says(open, "drop-table"));
 }
+
+#[test]
+fn what_a_comment_silences_is_told_with_its_reason() {
+    let found = judge(
+        "-- ripcord:allow drop-table until 2099-01-31 nobody reads it\nDROP TABLE a;\n\
+         -- squawk-ignore ban-drop-table\nDROP TABLE b;\n",
+    );
+    let drops = found.acknowledged.iter();
+    let drops = drops.filter(|a| a.finding.rule == "drop-table");
+    let told: Vec<_> = drops
+        .map(|a| (a.finding.line, a.reason.as_str(), a.until.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (2, "nobody reads it", Some("2099-01-31")),
+            (4, "another linter's comment in line 3", None)
+        ]
+    );
+}

@@ -129,7 +129,7 @@ fn silence(line: u32, rules: Rules, over: Over) -> Suppression {
     Suppression {
         rules,
         line,
-        reasoned: true,
+        reason: format!("another linter's comment in line {line}"),
         until: Until::Always,
         over,
         peer: true,
