@@ -328,7 +328,10 @@ fn sql_layouts() -> impl TypedValueParser<Value = Layout> {
 /// The names of all layouts, also for the help.
 fn layouts() -> impl TypedValueParser<Value = Tool> {
     let frameworks = Framework::ALL.map(Framework::as_str);
-    let names = Layout::ALL.map(Layout::as_str).into_iter().chain(frameworks);
+    let names = Layout::ALL
+        .map(Layout::as_str)
+        .into_iter()
+        .chain(frameworks);
     PossibleValuesParser::new(names).try_map(|name| match name.parse::<Framework>() {
         Ok(framework) => Ok(Tool::Framework(framework)),
         Err(_) => name.parse::<Layout>().map(Tool::Sql),

@@ -39,10 +39,6 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
-    pub(crate) fn of(args: &DatabaseArgs) -> anyhow::Result<Self> {
-        Self::with(args, RunOptions::default())
-    }
-
     pub(crate) fn with(args: &DatabaseArgs, options: RunOptions) -> anyhow::Result<Self> {
         let conninfo = run::conninfo(args)?;
         let (tool, folder) = tool(args)?;

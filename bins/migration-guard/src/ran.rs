@@ -67,7 +67,9 @@ impl Ran {
 
     /// Whether what failed left nothing.
     pub(crate) fn left_nothing(&self) -> bool {
-        self.failed.as_ref().is_some_and(|failed| failed.left_nothing)
+        self.failed
+            .as_ref()
+            .is_some_and(|failed| failed.left_nothing)
     }
 
     pub(crate) fn report(self, progress: &Progress, signals: &Signals) -> anyhow::Result<Done> {

@@ -17,7 +17,7 @@ pub(crate) async fn snapshot(args: &SnapshotArgs) -> anyhow::Result<Done> {
     let conninfo = run::conninfo(&args.database)?;
     let (mut snapshot, unknown) = live::snapshot(&conninfo, &LiveOptions::default()).await?;
     for one in unknown {
-        eprintln!("unknown: {}, because {}", one.what, one.why);
+        note(&format!("unknown: {}, because {}", one.what, one.why));
     }
     match reader(&args.database) {
         Ok(opened) => {
@@ -25,7 +25,9 @@ pub(crate) async fn snapshot(args: &SnapshotArgs) -> anyhow::Result<Done> {
             snapshot.applied = status.applied.into_iter().map(|a| a.version).collect();
         }
         // A database is worth a look without its migrations, too.
-        Err(error) => eprintln!("which migrations are applied is left out: failed to {error:#}"),
+        Err(error) => note(&format!(
+            "which migrations are applied is left out: failed to {error:#}"
+        )),
     }
     let text = snapshot.to_json()?;
     match &args.out {
@@ -37,6 +39,11 @@ pub(crate) async fn snapshot(args: &SnapshotArgs) -> anyhow::Result<Done> {
             .context("write the snapshot")?,
     }
     Ok(Done::Ok)
+}
+
+fn note(text: &str) {
+    // A courtesy: a closed stderr stops nothing.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Reads a file of the above.

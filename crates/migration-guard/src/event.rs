@@ -104,7 +104,7 @@ impl fmt::Display for Progress {
             ProgressUnit::Transactions => "transactions",
         };
         match (done * 100).checked_div(*total) {
-            Some(percent) => write!(f, ", {done} of {total} {unit} ({percent} %)"),
+            Some(percent) => write!(f, ", {percent} % ({done} of {total} {unit})"),
             None if *done > 0 => write!(f, ", {done} {unit}"),
             None => Ok(()),
         }
@@ -124,6 +124,7 @@ pub struct Peer {
     pub time: Option<Duration>,
 }
 
+#[cfg(feature = "postgres")]
 impl Peer {
     pub(crate) fn new(pid: i32, name: impl Into<String>, time: Option<Duration>) -> Self {
         Self {
@@ -266,7 +267,7 @@ mod tests {
             total: 3,
             unit: ProgressUnit::Blocks,
         };
-        let line = "CREATE INDEX on orders: scanning table, 1 of 3 blocks (33 %)";
+        let line = "CREATE INDEX on orders: scanning table, 33 % (1 of 3 blocks)";
         assert_eq!(progress.to_string(), line);
         (progress.done, progress.total) = (0, 0);
         assert_eq!(

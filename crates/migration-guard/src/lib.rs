@@ -33,8 +33,8 @@ pub use error::{Error, ErrorKind};
 pub use event::{LeftBehind, LeftKind, Peer, Progress, ProgressUnit, RunEvent, WayBack};
 pub use layouts::Layout;
 pub use lint::{
-    Dialect, Estimate, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner, Severity,
-    TableSize, Unit, hazards, lint, render, render_styled,
+    Dialect, Estimate, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner,
+    Severity, TableSize, Unit, hazards, lint, render, render_styled,
 };
 pub use migration::{Migration, Repeats, Transactional, Workspace};
 pub use migrator::{

@@ -254,7 +254,11 @@ fn the_layout_is_found_out_and_told() {
 fn check_says_what_no_tool_would_read() {
     let check = |files: &[(&str, &str)], more: &[&str]| {
         let here = folder(files);
-        let args: Vec<&str> = ["check", "--path", "."].iter().chain(more).copied().collect();
+        let args: Vec<&str> = ["check", "--path", "."]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
         let out = guard(&args, here.path(), &[]);
         (out.status.code(), text(&out.stdout) + &text(&out.stderr))
     };
@@ -275,7 +279,11 @@ fn check_says_what_no_tool_would_read() {
     assert_eq!(json["found"].as_array().unwrap().len(), 2, "{json}");
     assert_eq!(json["found"][0]["kind"], "file");
     let here = folder(&[]);
-    let absent = guard(&["check", "--layout", "sqlx", "--path", "absent"], here.path(), &[]);
+    let absent = guard(
+        &["check", "--layout", "sqlx", "--path", "absent"],
+        here.path(),
+        &[],
+    );
     assert_eq!(absent.status.code(), Some(2));
     assert!(text(&absent.stderr).contains("failed to read absent"));
 }
@@ -290,8 +298,16 @@ fn a_framework_is_found_by_its_file_and_its_failure_is_one_line() {
     assert_eq!(out.status.code(), Some(2), "{said}");
     assert!(said.contains("layout django: manage.py is there"), "{said}");
     assert!(said.contains("no settings here"), "{said}");
-    let args: Vec<&str> = ["check"].iter().chain(&["--python", "no-such-python", "--path", "."]).copied().collect();
+    let args: Vec<&str> = ["check"]
+        .iter()
+        .chain(&["--python", "no-such-python", "--path", "."])
+        .copied()
+        .collect();
     let out = guard(&args, here.path(), &[]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(text(&out.stderr).contains("help: name the Python"), "{}", text(&out.stderr));
+    assert!(
+        text(&out.stderr).contains("help: name the Python"),
+        "{}",
+        text(&out.stderr)
+    );
 }

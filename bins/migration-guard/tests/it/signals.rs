@@ -305,7 +305,7 @@ fn what_is_left_is_in_the_json_and_what_was_interrupted_is_repaired() {
     std::fs::write(
         here.path().join("2_i.up.sql"),
         "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);\n\
-         CREATE INDEX CONCURRENTLY j ON t ((pg_sleep(600) IS NULL));",
+         CREATE INDEX CONCURRENTLY j ON t ((pg_sleep(a * 600) IS NULL));",
     )
     .unwrap();
     let mut running = scratch.start(&["run"], here.path());

@@ -243,7 +243,8 @@ impl Upload {
     /// end. What fails here fails once more when the upload is completed: each handle of a file is
     /// told for itself.
     fn flush_early(held: &[Arc<Mutex<File>>]) {
-        for file in held.iter().cloned() {
+        for file in held {
+            let file = Arc::clone(file);
             tokio::task::spawn_blocking(move || {
                 if let Ok(file) = file.try_lock()
                     && let Err(error) = file.sync_data()

@@ -8,7 +8,7 @@ impl FrameworkMigrator {
     /// Every migration of the project, in the order of the graph. Only those named have their SQL.
     ///
     /// # Errors
-    /// As [`Migrator::status`].
+    /// As [`Migrator::status`](crate::Migrator::status).
     pub async fn read(
         &self,
         workspace: &Workspace,
@@ -23,7 +23,7 @@ impl FrameworkMigrator {
     /// first, so that `target` is the newest one left; `None` means that nothing stays.
     ///
     /// # Errors
-    /// As [`revert_plan`](crate::revert_plan) and [`Migrator::status`];
+    /// As [`revert_plan`](crate::revert_plan) and [`Migrator::status`](crate::Migrator::status);
     /// [`Conflict`](ErrorKind::Conflict) while the history has several heads.
     pub async fn revert_plan(
         &self,

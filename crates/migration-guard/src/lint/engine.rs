@@ -1,13 +1,13 @@
 use std::time::SystemTime;
 
 use crate::lint::clock::{self, Day};
-use crate::lint::{hygiene, seed};
-use crate::lint::places::Places;
 use crate::lint::pieces::{pieces, understood};
+use crate::lint::places::Places;
 use crate::lint::suppress::{Suppression, suppressions};
 use crate::lint::{
     Context, Dialect, Effects, Finding, Hits, LintOptions, Severity, State, UnitContext, effects,
 };
+use crate::lint::{hygiene, seed};
 use crate::rules::{self, Check, Rule, mysql};
 use crate::sql::model::Kind;
 use crate::sql::{Script, Statement};

@@ -25,6 +25,7 @@ impl Estimate {
     }
 
     /// Building one index.
+    #[cfg(feature = "postgres")]
     pub(crate) fn of_index(size: Size, speed: u64) -> Self {
         Self::new(size.bytes, 2 * size.bytes, speed)
     }

@@ -21,7 +21,7 @@ mod render;
 #[cfg(feature = "postgres")]
 mod replay;
 mod routines;
-pub(crate) mod seed;
+mod seed;
 mod state;
 mod suppress;
 mod timeout;
@@ -31,6 +31,7 @@ pub(crate) use context::{Context, Hit, Hits, UnitContext};
 pub(crate) use effects::{Effects, effects};
 pub use engine::{Lint, Unit, lint};
 pub use estimate::Estimate;
+#[cfg(feature = "postgres")]
 pub(crate) use estimate::readable;
 pub use finding::{Finding, LockMode, Loss, LossKind, Severity, TableSize};
 pub(crate) use fingerprint::Fingerprints;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{Snapshot, Transactional};
 use crate::sql::MySqlServer;
+use crate::{Snapshot, Transactional};
 
 /// What a rule has to know about the server and the runner.
 #[non_exhaustive]

@@ -3,19 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::lint::state::{ColumnState, ConstraintState, Index, Table};
-use crate::lint::{Estimate, Finding, LintOptions, State, TableSize};
+use crate::lint::{Dialect, Estimate, Finding, LintOptions, State, TableSize};
 use crate::snapshot::{self, ConstraintType, Generated, Snapshot, TableKind};
-use crate::sql::Script;
-use crate::sql::model::{
-    Constraint, ConstraintKind, Expr, ForeignKey, Kind, Name, TableAction, Type, Volatility,
-};
+use crate::sql::model::{ConstraintKind, Expr, ForeignKey, Name, Type, Volatility};
 use crate::sql::types::canonical;
 
 impl State {
     /// Before the first file: empty, or as the snapshot of the options has it.
     pub(crate) fn begin(options: &LintOptions) -> Self {
         let mut state = Self::default();
-        if let Some(snapshot) = &options.snapshot {
+        if let (Dialect::Postgres, Some(snapshot)) = (options.dialect, &options.snapshot) {
             state.seed(snapshot);
         }
         state
@@ -203,20 +200,6 @@ fn spelled(text: &str) -> Type {
             .filter_map(|a| a.trim().parse().ok())
             .collect(),
         array,
-    }
-}
-
-/// The constraint that the server's own spelling of it says, for those who need all of it.
-pub(crate) fn definition(constraint: &snapshot::Constraint) -> Option<Constraint> {
-    let sql = format!("ALTER TABLE t ADD {}", constraint.definition);
-    let script = Script::parse(std::path::Path::new("constraint"), &sql).ok()?;
-    let kind = &script.statements().first()?.kind;
-    let Kind::AlterTable(it) = kind else {
-        return None;
-    };
-    match it.actions.first()? {
-        TableAction::AddConstraint(constraint) => Some(constraint.clone()),
-        _ => None,
     }
 }
 

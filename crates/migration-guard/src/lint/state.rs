@@ -280,7 +280,11 @@ impl State {
     pub(crate) fn keys_to(&self, table: &Name, column: Option<&str>) -> Vec<(Name, &str)> {
         let key = table.key();
         let mut found = Vec::new();
-        for (other, known) in self.tables.iter().filter(|(other, t)| **other != key && t.live) {
+        for (other, known) in self
+            .tables
+            .iter()
+            .filter(|(other, t)| **other != key && t.live)
+        {
             for (name, constraint) in &known.constraints {
                 if let ConstraintKind::ForeignKey(to) = &constraint.kind
                     && to.table.key() == key

@@ -6,7 +6,8 @@ use crate::lint::state::{ColumnState, Held, Index, Seen, Timeout};
 use crate::lint::timeout::parse_timeout;
 use crate::lint::{Effects, LintOptions, LockMode, Runner, State, Table, Unit, Within};
 use crate::sql::model::{
-    AlterDomain, AlterTable, AlterType, ConstraintKind, CreateTable, Kind, Name, Object, TableAction,
+    AlterDomain, AlterTable, AlterType, ConstraintKind, CreateTable, Kind, Name, Object,
+    TableAction,
 };
 
 impl State {
@@ -53,7 +54,13 @@ impl State {
         self.blind |= matches!(
             kind,
             Kind::Dynamic | Kind::Unanalysed | Kind::Call { .. } | Kind::CreateExtension { .. }
-        ) || matches!(kind, Kind::Do { opaque: Some(_), .. });
+        ) || matches!(
+            kind,
+            Kind::Do {
+                opaque: Some(_),
+                ..
+            }
+        );
         match kind {
             Kind::Begin => {
                 self.in_transaction = true;
@@ -330,7 +337,10 @@ impl State {
                 }
                 TableAction::DropConstraint { name, .. } => {
                     let gone = table.constraints.remove(name);
-                    if matches!(gone.map(|c| c.kind), Some(ConstraintKind::PrimaryKey { .. })) {
+                    if matches!(
+                        gone.map(|c| c.kind),
+                        Some(ConstraintKind::PrimaryKey { .. })
+                    ) {
                         table.primary_key = None;
                     }
                     table.uses.remove(name);

@@ -85,8 +85,10 @@ fn small_tables_are_a_note_unless_something_is_lost() {
         });
     }
     let lost = of(&lint, "drop-column")[0].1;
-    let mut policy = Policy::default();
-    policy.small_table_bytes = Some(8192);
+    let policy = Policy {
+        small_table_bytes: Some(8192),
+        ..Policy::default()
+    };
     apply(&policy, &mut lint);
     assert_eq!(of(&lint, "index-not-concurrent")[0].1, Severity::Info);
     assert_eq!(of(&lint, "drop-column")[0].1, lost);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::layouts::checksum::Fits;
 use crate::layouts::contents::Contents;
 use crate::postgres::execute::Job;
 use crate::postgres::left::{self, Before};
@@ -9,7 +10,6 @@ use crate::postgres::runner::EDITED;
 use crate::postgres::session::{Session, failed};
 use crate::postgres::{PostgresMigrator, state};
 use crate::status::{Recorded, edited, fits_row};
-use crate::layouts::checksum::Fits;
 use crate::{
     Applied, AppliedAs, Direction, Error, ErrorKind, Migration, Outcome, Problem, ProblemKind,
     RunEvent, Workspace,
@@ -67,7 +67,9 @@ impl PostgresMigrator {
         let session = loop {
             match self.locked().await {
                 Ok(session) => break session,
-                Err(again) if again.kind() == ErrorKind::Connection && Instant::now() < deadline => {
+                Err(again)
+                    if again.kind() == ErrorKind::Connection && Instant::now() < deadline =>
+                {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Err(_) => return Err(error.and("what was applied could not be found out")),
@@ -100,11 +102,15 @@ impl PostgresMigrator {
 
     fn not_shown(&self, job: &Job<'_>) -> Error {
         let table = self.layout().state_table();
-        Error::new(ErrorKind::Database, "record version", &job.migration.version)
-            .because(format!("it ran to its end, and {table} does not show that"))
-            .with_help(format!(
-                "see what else writes {table}: a trigger, a rule, another session"
-            ))
+        Error::new(
+            ErrorKind::Database,
+            "record version",
+            &job.migration.version,
+        )
+        .because(format!("it ran to its end, and {table} does not show that"))
+        .with_help(format!(
+            "see what else writes {table}: a trigger, a rule, another session"
+        ))
     }
 
     /// Adds the ways back that were recorded and have no file.

@@ -246,8 +246,8 @@ impl Job<'_> {
                 let Some(statement) = place(index) else {
                     return failed(operation, version, &error);
                 };
-                let error = failed(operation, subject(), &error)
-                    .at(statement.line(), statement.column());
+                let error =
+                    failed(operation, subject(), &error).at(statement.line(), statement.column());
                 let blockers = watch.blockers();
                 if error.kind() == ErrorKind::LockTimeout && !blockers.is_empty() {
                     return error.and(&format!("it waited for {}", listed(blockers)));

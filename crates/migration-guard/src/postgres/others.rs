@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
+use crate::Error;
 use crate::event::Peer;
 use crate::postgres::session::{OWN_LOCK, Session, failed};
 use crate::postgres::{Leftovers, RunOptions};
-use crate::Error;
 
 /// Who holds our lock or the tool's, other than this session.
 const HOLDERS: &str = "
@@ -45,7 +45,9 @@ pub(super) async fn at_work(
     let deadline = Instant::now() + options.leftover_wait;
     loop {
         let holders = holders(&session.client, tool).await?;
-        let namesakes = holders.iter().filter(|h| h.name == options.application_name);
+        let namesakes = holders
+            .iter()
+            .filter(|h| h.name == options.application_name);
         let namesakes: Vec<i32> = namesakes.map(|h| h.pid).collect();
         if namesakes.is_empty() || Instant::now() >= deadline {
             return Ok(holders);

@@ -8,8 +8,8 @@ use crate::postgres::retry::Attempts;
 use crate::postgres::session::{Session, failed, limits};
 use crate::postgres::state::Change;
 use crate::postgres::watch::{Patience, Watch};
-use crate::sql::model::{Kind, Object};
 use crate::sql::Statement;
+use crate::sql::model::{Kind, Object};
 use crate::{Direction, Error, ErrorKind, StatementState};
 
 /// A transaction that the file opened itself.
@@ -68,7 +68,11 @@ impl Job<'_> {
                 _ if in_block.is_some() => true,
                 _ => self.nothing_left(session, statement, before).await,
             };
-            if nothing_left && self.again(&stop, &mut attempts, session.seed(), watch).await {
+            if nothing_left
+                && self
+                    .again(&stop, &mut attempts, session.seed(), watch)
+                    .await
+            {
                 at = in_block.map_or(at, |block| block.from);
                 continue;
             }
@@ -262,7 +266,11 @@ fn is_online(kind: &Kind) -> bool {
 fn leaves_something(kind: &Kind) -> bool {
     !matches!(
         kind,
-        Kind::Set { .. } | Kind::Reset { .. } | Kind::Savepoint | Kind::SavepointEnd | Kind::Harmless
+        Kind::Set { .. }
+            | Kind::Reset { .. }
+            | Kind::Savepoint
+            | Kind::SavepointEnd
+            | Kind::Harmless
     )
 }
 

@@ -43,8 +43,10 @@ mod tests {
 
     #[test]
     fn attempts_end_by_number_and_by_time() {
-        let mut options = RunOptions::default();
-        options.retries = 2;
+        let mut options = RunOptions {
+            retries: 2,
+            ..RunOptions::default()
+        };
         let mut attempts = Attempts::new();
         let numbers: Vec<u32> = std::iter::from_fn(|| attempts.next(&options, 1))
             .map(|(number, _)| number)

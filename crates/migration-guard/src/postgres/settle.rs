@@ -37,11 +37,13 @@ pub(super) async fn resolve(
             .map_err(failed)?;
         let rest = catalogue::rests(&session.client, statement).await;
         rests.push(rest.map_err(failed)?);
-        statements.push(if is_ambiguous(&script.statements()[..at], statement, state) {
-            StatementState::Unknown
-        } else {
-            state
-        });
+        statements.push(
+            if is_ambiguous(&script.statements()[..at], statement, state) {
+                StatementState::Unknown
+            } else {
+                state
+            },
+        );
     }
     let repair = repair_of(&script, &statements, &rests);
     Ok(Resolution::Partial { statements, repair })

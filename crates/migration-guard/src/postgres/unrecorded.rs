@@ -82,7 +82,9 @@ fn made(pending: &[Migration]) -> Vec<Made> {
             break;
         };
         for statement in script.statements() {
-            if !statement.is_analysed() || !note(&migration.version, &statement.kind, &mut gone, &mut made) {
+            if !statement.is_analysed()
+                || !note(&migration.version, &statement.kind, &mut gone, &mut made)
+            {
                 return made;
             }
         }
@@ -180,8 +182,10 @@ mod tests {
     #[test]
     fn only_what_would_fail_counts() {
         assert_eq!(
-            of(&["CREATE TABLE a (b int); CREATE TABLE IF NOT EXISTS c (d int);
-                  ALTER TABLE c ADD COLUMN e int; CREATE INDEX i ON c (d);"]),
+            of(&[
+                "CREATE TABLE a (b int); CREATE TABLE IF NOT EXISTS c (d int);
+                  ALTER TABLE c ADD COLUMN e int; CREATE INDEX i ON c (d);"
+            ]),
             ["0 a", "0 ce", "0 i"]
         );
         assert_eq!(

@@ -18,7 +18,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         && let Some(known) = cx.state.table(&it.table)
         && (known.new || known.live)
     {
-        let how = if known.new { "was created before" } else { "is there already" };
+        let how = if known.new {
+            "was created before"
+        } else {
+            "is there already"
+        };
         hits.add(format!("{} {how}", it.table)).on(&it.table);
     }
     absent(cx, hits);
@@ -85,7 +89,9 @@ fn refused(cx: &Context<'_>, hits: &mut Hits) {
             if !it.names.iter().any(|n| n.key() == other.key()) {
                 hits.add(format!("{name} of {other} references {table}"))
                     .on(table)
-                    .help(format!("before: ALTER TABLE {other} DROP CONSTRAINT {name}"));
+                    .help(format!(
+                        "before: ALTER TABLE {other} DROP CONSTRAINT {name}"
+                    ));
             }
         }
         for view in cx.state.views_of(table, None) {

@@ -55,7 +55,10 @@ fn known(cx: &Context<'_>, names: &[Name]) -> String {
         let views = cx.state.views_of(table, None);
         found.extend(views.into_iter().map(|view| format!("view {view}")));
         let keys = cx.state.keys_to(table, None);
-        found.extend(keys.into_iter().map(|(other, name)| format!("{name} of {other}")));
+        found.extend(
+            keys.into_iter()
+                .map(|(other, name)| format!("{name} of {other}")),
+        );
     }
     if found.is_empty() {
         String::new()

@@ -13,7 +13,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
-        if let TableAction::DropColumn { column, cascade, .. } = action {
+        if let TableAction::DropColumn {
+            column, cascade, ..
+        } = action
+        {
             dependents(cx, table, column, *cascade, hits);
             let known = cx.state.table(table);
             let known = known.is_some_and(|t| t.complete)
@@ -31,7 +34,8 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 ));
             }
             for (name, index) in &cx.state.indexes {
-                let uses = |of: &String| of == column || of.split(' ').next() == Some(column.as_str());
+                let uses =
+                    |of: &String| of == column || of.split(' ').next() == Some(column.as_str());
                 if index.table == table.key() && index.columns.iter().any(uses) {
                     hits.add(format!("index {name} goes with column {column} of {table}"))
                         .on(table)
@@ -69,10 +73,18 @@ fn dependents(cx: &Context<'_>, table: &Name, column: &str, cascade: bool, hits:
     };
     for view in cx.state.views_of(table, Some(column)) {
         let what = format!("view {view} reads {column} of {table}");
-        refused(what, format!("before: CREATE OR REPLACE or DROP VIEW {view}"), hits);
+        refused(
+            what,
+            format!("before: CREATE OR REPLACE or DROP VIEW {view}"),
+            hits,
+        );
     }
     for (other, name) in cx.state.keys_to(table, Some(column)) {
         let what = format!("{name} of {other} references {column} of {table}");
-        refused(what, format!("before: ALTER TABLE {other} DROP CONSTRAINT {name}"), hits);
+        refused(
+            what,
+            format!("before: ALTER TABLE {other} DROP CONSTRAINT {name}"),
+            hits,
+        );
     }
 }

@@ -79,7 +79,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, state: Arc<State>) 
                 server.write_all(sent).await.unwrap();
                 if first {
                     // Its answer says that it is durable.
-                    server.read(&mut down).await.unwrap();
+                    assert!(server.read(&mut down).await.unwrap() > 0);
                     return;
                 }
             }

@@ -79,13 +79,11 @@ async fn a_concurrent_build_is_cancelled_and_cleared_away() {
     let Some(db) = database("stop_build").await else {
         return;
     };
-    // Not the table's own lock is waited for, but a snapshot: nothing is in the way of the drop
-    // that does not need one of its own.
     db.run("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
         .await;
     let (_folder, w) = workspace(&[(
         "1_i.up.sql",
-        "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t ((pg_sleep(600) IS NULL));",
+        "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t ((pg_sleep(a * 600) IS NULL));",
     )]);
     db.run("ALTER FUNCTION pg_sleep(double precision) IMMUTABLE")
         .await;
@@ -96,6 +94,8 @@ async fn a_concurrent_build_is_cancelled_and_cleared_away() {
         tokio::spawn(async move { migrator.up(&w, "1", &observer).await })
     };
     db.until("it builds", &sleeping("builder")).await;
+    let invalid = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('i')";
+    assert!(db.truth(invalid).await);
     observer.stop();
     let error = run.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");

@@ -100,7 +100,16 @@ pub(super) async fn find(
         }
         Err(refusal) => unknown.push(Unknown::new("who is on the server", refusal.why)),
     }
-    found.extend(wraparound_due(reader, catalogue, &needed, &mut unknown).await);
+    let due = wraparound_due(reader, catalogue, &needed, &mut unknown).await;
+    for it in due {
+        // It has begun.
+        if !found
+            .iter()
+            .any(|b| b.kind == it.kind && b.table == it.table)
+        {
+            found.push(it);
+        }
+    }
     replication::find(reader, limits, &mut found, &mut unknown).await;
     found.sort_by_key(|blocker| !blocker.blocks);
     (found, unknown)

@@ -1,17 +1,18 @@
 //! Which questions to the rows a statement raises.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::lint::{Replayed, seed};
+use crate::lint::Replayed;
 use crate::live::catalogue::Catalogue;
 use crate::live::prechecks::PrecheckKind;
 use crate::live::question::{self, Question, ident, relation};
 use crate::live::touch::{Place, locate};
-use crate::snapshot::{Table, TableKind};
-use crate::sql::Name;
+use crate::snapshot::{self, Table, TableKind};
 use crate::sql::model::{
     Column, Constraint, ConstraintKind, CreateIndex, ForeignKey, Kind, Object, TableAction,
 };
+use crate::sql::{Name, Script};
 
 /// A question that a statement raises.
 #[derive(Debug)]
@@ -182,7 +183,7 @@ impl About<'_, '_> {
             if known.validated {
                 return Vec::new();
             }
-            return seed::definition(known)
+            return definition(known)
                 .map(|constraint| self.constraint(&constraint))
                 .unwrap_or_default();
         }
@@ -320,5 +321,19 @@ impl About<'_, '_> {
             question,
             after: self.after.clone(),
         }
+    }
+}
+
+/// All of what the server's own spelling of a constraint says.
+fn definition(constraint: &snapshot::Constraint) -> Option<Constraint> {
+    let sql = format!("ALTER TABLE t ADD {}", constraint.definition);
+    let script = Script::parse(Path::new("constraint"), &sql).ok()?;
+    let kind = &script.statements().first()?.kind;
+    let Kind::AlterTable(it) = kind else {
+        return None;
+    };
+    match it.actions.first()? {
+        TableAction::AddConstraint(constraint) => Some(constraint.clone()),
+        _ => None,
     }
 }

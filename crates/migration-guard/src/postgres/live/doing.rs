@@ -40,8 +40,10 @@ fn token(rest: &str, first: char) -> (Option<Token<'_>>, &str) {
         '\'' => (Some(Token::Literal), &rest[string(rest, false)..]),
         '"' => {
             let end = closing(rest, '"', false);
-            let inner = rest[1..end].trim_end_matches('"').replace("\"\"", "\"");
-            (Some(Token::Quoted(inner)), &rest[end..])
+            let inner = &rest[1..end];
+            let inner = inner.strip_suffix('"').unwrap_or(inner);
+            let name = inner.replace("\"\"", "\"");
+            (Some(Token::Quoted(name)), &rest[end..])
         }
         '$' => dollar(rest),
         c if c.is_ascii_digit() => {
