@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,8 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
             chain(sources, &options)?
         };
         if changed.is_some() {
-            lint.findings.retain(|f| shown.contains(&f.file.as_path()));
+            let shown: BTreeSet<&Path> = shown.iter().copied().collect();
+            lint.findings.retain(|f| shown.contains(f.file.as_path()));
         }
         anyhow::Ok((lint, scripts))
     };
