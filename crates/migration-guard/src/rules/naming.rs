@@ -21,6 +21,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         Kind::CreateIndex(it) => {
             if let Some(name) = &it.name {
                 of_table(name, &it.table, hits);
+                of_columns(name, &it.table, &it.columns, hits);
             }
         }
         Kind::AlterIndex {
@@ -34,6 +35,9 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                     TableAction::RenameTable { to } | TableAction::RenameColumn { to, .. } => {
                         plain(to, hits);
                     }
+                    TableAction::RenameConstraint { to, .. } => {
+                        of_columns(to, &it.table, &[], hits);
+                    }
                     _ => {}
                 }
             }
@@ -45,6 +49,19 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             && has_index_or_partner(constraint)
         {
             of_table(name, table, hits);
+            // Written at its column it has no columns here, and may be called like that one.
+            match &constraint.kind {
+                ConstraintKind::Unique {
+                    columns,
+                    using_index,
+                } if using_index.is_some() || !columns.is_empty() => {
+                    of_columns(name, table, columns, hits);
+                }
+                ConstraintKind::ForeignKey(key) if !key.columns.is_empty() => {
+                    of_columns(name, table, &key.columns, hits);
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -82,12 +99,52 @@ fn of_table(name: &str, table: &Name, hits: &mut Hits) {
     }
 }
 
+/// A table has several of these: its name and the word for an index do not say which one it is.
+fn of_columns(name: &str, table: &Name, columns: &[String], hits: &mut Hits) {
+    let of = words(&table.name);
+    let said: Vec<String> = words(name)
+        .into_iter()
+        .filter(|word| !is_marker(word))
+        .collect();
+    // A column that is called like its table is named.
+    let named = columns
+        .iter()
+        .any(|column| words(column).iter().all(|word| said.contains(word)));
+    let only_table = said.iter().all(|w| of.contains(w)) && of.iter().all(|w| said.contains(w));
+    if has_marker(name) && !is_primary(name) && only_table && !named {
+        hits.add(format!(
+            "{name} does not say which columns of {table} it is about"
+        ))
+        .help(format!("{}_<columns>_idx, …_key, …_fkey", table.name));
+    }
+}
+
+/// There is one at most, and the server itself calls it `orders_pkey`.
+fn is_primary(name: &str) -> bool {
+    let primary = |word: &String| matches!(word.as_str(), "pk" | "pkey" | "primary");
+    words(name).iter().any(primary)
+}
+
+/// The words of a name in lower case and without their plural.
+fn words(name: &str) -> Vec<String> {
+    let lower = name.to_ascii_lowercase();
+    let words = lower.split('_').filter(|word| !word.is_empty());
+    words
+        .map(|word| word.strip_suffix('s').unwrap_or(word).to_owned())
+        .collect()
+}
+
 fn says_nothing(name: &str, what: &str, hits: &mut Hits) {
     hits.add(format!("{name} does not say that it is {what}"))
         .help("…_idx, …_key, …_pkey, …_fkey");
 }
 
 fn has_marker(name: &str) -> bool {
+    name.to_ascii_lowercase().split('_').any(is_marker)
+}
+
+/// A word that says what kind of thing it is, with or without a number.
+fn is_marker(word: &str) -> bool {
     const MARKERS: &[&str] = &[
         "idx",
         "index",
@@ -115,11 +172,7 @@ fn has_marker(name: &str) -> bool {
         "trgm",
         "btree",
     ];
-    let lower = name.to_ascii_lowercase();
-    lower.split('_').any(|word| {
-        let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        MARKERS.contains(&word)
-    })
+    MARKERS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether any word of the table's name stands in `name`, be it one or many of the thing.

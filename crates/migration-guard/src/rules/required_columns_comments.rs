@@ -30,6 +30,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     if columns.is_empty() {
         return;
     }
+    let mut kept = false;
     let mut commented = Vec::new();
     for statement in cx.rest_about(table) {
         if let Kind::Comment { table: Some(_) } = &statement.kind
@@ -37,6 +38,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         {
             commented.retain(|c| *c != column);
             if !removed {
+                kept = true;
                 commented.push(column);
             }
         }
@@ -45,7 +47,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         .into_iter()
         .filter(|c| !commented.iter().any(|k| k == c))
         .collect();
-    if !commented.is_empty() && !forgotten.is_empty() {
+    if kept && !forgotten.is_empty() {
         hits.add(format!(
             "{} of {table} has no comment",
             forgotten.join(", ")

@@ -2,17 +2,23 @@
 //! here is listed in `tests/disputed.md`.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use ripcord_migration_guard::{LintOptions, Script, Transactional, Unit, lint};
+use ripcord_migration_guard::live::{self, LiveOptions};
+use ripcord_migration_guard::{LintOptions, Runner, Script, Transactional, Unit, lint};
 
 use crate::server::{Database, database};
 
 fn says(sql: &str, rule: &str) -> bool {
+    says_with(&LintOptions::default(), sql, rule)
+}
+
+fn says_with(options: &LintOptions, sql: &str, rule: &str) -> bool {
     let unit = Unit {
         script: Script::parse(Path::new("m.sql"), sql).unwrap_or_else(|e| panic!("{sql}: {e}")),
         transaction: Transactional::Yes,
     };
-    let found = lint(&[unit], &LintOptions::default()).unwrap();
+    let found = lint(&[unit], options).unwrap();
     found.findings.iter().any(|f| f.rule == rule)
 }
 
@@ -248,5 +254,113 @@ async fn some_words_would_be_wrong() {
     for rule in ["drop-column-in-index", "view-change", "rls", "tx-unclosed"] {
         assert!(!says("ALTER TABLE t ADD COLUMN bio text", rule), "{rule}");
     }
+    db.drop().await;
+}
+
+/// Several statements that come in one piece are one transaction, though nobody wrote BEGIN.
+#[tokio::test]
+async fn one_piece_is_one_transaction() {
+    let Some(db) = database("piece").await else {
+        return;
+    };
+    db.run(ROWS).await;
+    let mut unknown = LintOptions::default();
+    unknown.runner = Runner::Unknown;
+    for alone in ["CREATE INDEX CONCURRENTLY t_a_idx ON t (a)", "VACUUM t"] {
+        for piece in [
+            format!("{alone}; SELECT 1"),
+            format!("SET lock_timeout = '1s'; {alone}"),
+        ] {
+            assert_eq!(refused(&db, &piece).await, "25001", "{piece}");
+            assert!(
+                says_with(&unknown, &piece, "concurrently-in-transaction"),
+                "{piece}"
+            );
+        }
+        db.run(alone).await;
+        assert!(!says_with(&unknown, alone, "concurrently-in-transaction"));
+    }
+    db.drop().await;
+}
+
+/// The server's own name of a primary key holds no column, that of every other key does.
+#[tokio::test]
+async fn a_primary_key_needs_no_column_in_its_name() {
+    let Some(db) = database("names").await else {
+        return;
+    };
+    db.run("CREATE TABLE orders (id int PRIMARY KEY, code int UNIQUE)")
+        .await;
+    let names: Vec<String> = one(
+        &db,
+        "SELECT array_agg(conname::text ORDER BY conname) FROM pg_constraint
+         WHERE conrelid = 'orders'::regclass AND contype IN ('p', 'u')",
+    )
+    .await;
+    assert_eq!(names, ["orders_code_key", "orders_pkey"]);
+    let renamed = |to: &str| format!("ALTER TABLE orders RENAME CONSTRAINT old TO {to}");
+    for name in &names {
+        assert!(!says(&renamed(name), "naming"), "{name}");
+    }
+    assert!(says(&renamed("orders_key"), "naming"));
+    db.drop().await;
+}
+
+/// One text, and the catalogue decides: with it we say what the file alone cannot tell.
+#[tokio::test]
+async fn the_catalogue_decides_where_the_file_cannot() {
+    let Some(db) = database("decides").await else {
+        return;
+    };
+    db.run(
+        "CREATE TABLE plain (a int, b int);
+         CREATE INDEX plain_a_b_idx ON plain (a, b);
+         CREATE TABLE cut (a int, b int) PARTITION BY LIST (a);
+         CREATE TABLE cut_1 PARTITION OF cut FOR VALUES IN (1);
+         CREATE TABLE cut_2 PARTITION OF cut FOR VALUES IN (2);",
+    )
+    .await;
+    let (snapshot, unknown) = live::snapshot(&db.conninfo, &LiveOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(unknown, []);
+    let mut with = LintOptions::default();
+    with.snapshot = Some(Arc::new(snapshot));
+    for (rule, of, not_of) in [
+        (
+            "partition-parent-fanout",
+            "ALTER TABLE cut ADD COLUMN c text",
+            "ALTER TABLE plain ADD COLUMN c text",
+        ),
+        (
+            "partition-parent-fanout",
+            "CREATE INDEX cut_b_idx ON cut (b)",
+            "CREATE INDEX plain_b_idx ON plain (b)",
+        ),
+        (
+            "index-partitioned-parent",
+            "CREATE INDEX cut_b_idx ON cut (b)",
+            "CREATE INDEX plain_b_idx ON plain (b)",
+        ),
+        (
+            "index-redundant",
+            "CREATE INDEX CONCURRENTLY plain_a_idx ON plain (a)",
+            "CREATE INDEX CONCURRENTLY plain_b_idx ON plain (b)",
+        ),
+    ] {
+        assert!(says_with(&with, of, rule), "{rule}: {of}");
+        assert!(!says_with(&with, not_of, rule), "{rule}: {not_of}");
+        assert!(!says(of, rule), "{rule}: {of} without the catalogue");
+    }
+    // What is claimed of the partitions is so.
+    db.run("BEGIN; ALTER TABLE cut ADD COLUMN c text").await;
+    let held: i64 = one(
+        &db,
+        "SELECT count(*) FROM pg_locks WHERE relation IN ('cut_1'::regclass, 'cut_2'::regclass)
+         AND mode = 'AccessExclusiveLock' AND pid = pg_backend_pid()",
+    )
+    .await;
+    assert_eq!(held, 2);
+    db.run("ROLLBACK").await;
     db.drop().await;
 }
