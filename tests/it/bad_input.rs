@@ -260,6 +260,104 @@ const CASES: &[Case] = &[
         words: &["backup", "create"],
     },
     Case {
+        name: "a layout of migrations that is none",
+        spoil: |s| migrations(s, "layout = \"djang\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a mistyped limit",
+        spoil: |s| migrations(s, "layout = \"sqlx\"\nlock_timout = \"5s\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a limit that the server cannot be told",
+        spoil: |s| migrations(s, "layout = \"sqlx\"\nstatement_timeout = \"600h\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "no attempt at all",
+        spoil: |s| migrations(s, "layout = \"sqlx\"\nattempts = 0\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a Python for files of SQL",
+        spoil: |s| migrations(s, "layout = \"sqlx\"\npython = \"python3\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "alembic.ini for Django",
+        spoil: |s| migrations(s, "layout = \"django\"\nini = \"alembic.ini\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a variable for the project that is not set",
+        spoil: |s| {
+            migrations(
+                s,
+                "layout = \"django\"\nsecret_env = [\"NO_SUCH_VARIABLE\"]\n",
+            )
+        },
+        words: DEPLOY,
+    },
+    Case {
+        name: "a project outside of the release",
+        spoil: |s| migrations(s, "layout = \"alembic\"\npath = \"../x\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a policy for a rule that is none",
+        spoil: |s| policy(s, "[migrations.policy.rules]\ndrop-colum = \"off\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a level that is none",
+        spoil: |s| policy(s, "[migrations.policy.rules]\ndrop-column = \"of\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "an exception without a reason",
+        spoil: |s| {
+            policy(
+                s,
+                "[[migrations.policy.allow]]\nrule = \"drop-column\"\nreason = \" \"\n",
+            )
+        },
+        words: DEPLOY,
+    },
+    Case {
+        name: "an exception until no day",
+        spoil: |s| {
+            policy(
+                s,
+                "[[migrations.policy.allow]]\nrule = \"drop-column\"\nreason = \"x\"\nuntil = \"soon\"\n",
+            )
+        },
+        words: DEPLOY,
+    },
+    Case {
+        name: "a mistyped key of an exception",
+        spoil: |s| {
+            policy(
+                s,
+                "[[migrations.policy.allow]]\nrule = \"drop-column\"\nreason = \"x\"\ntabel = \"orders\"\n",
+            )
+        },
+        words: DEPLOY,
+    },
+    Case {
+        name: "a policy in a file that is not there",
+        spoil: |s| migrations(s, "layout = \"sqlx\"\npolicy = \"no/such.toml\"\n"),
+        words: DEPLOY,
+    },
+    Case {
+        name: "a mistake in the policy's own file",
+        spoil: |s| {
+            fs::write(s.folder().join("guard.toml"), "[rules]\n\n[overide]\n").unwrap();
+            migrations(s, "layout = \"sqlx\"\npolicy = \"guard.toml\"\n");
+        },
+        words: DEPLOY,
+    },
+    Case {
         name: "a layout that is none",
         spoil: |s| backup(s, "layout = \"directroy\"\nstaging = \"staging\"\n"),
         words: &["backup", "create"],
@@ -269,6 +367,17 @@ const CASES: &[Case] = &[
 fn backup(site: &Site, more: &str) {
     site.add("[database]\nkind = \"postgres\"\nurl = \"postgres://shop@127.0.0.1:1/shop\"\n");
     site.add(&format!("[backup]\nstore = \"file://backups\"\n{more}"));
+}
+
+fn migrations(site: &Site, keys: &str) {
+    site.add("[database]\nkind = \"postgres\"\nurl = \"postgres://shop@127.0.0.1:1/shop\"\n");
+    site.add(&format!(
+        "[backup]\nstore = \"file://backups\"\n[migrations]\n{keys}"
+    ));
+}
+
+fn policy(site: &Site, tables: &str) {
+    migrations(site, &format!("layout = \"sqlx\"\n{tables}"));
 }
 
 fn migration(site: &Site, sql: &[u8]) {

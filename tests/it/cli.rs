@@ -22,7 +22,10 @@ fn help_is_stable() {
         "history",
         "migration",
         "migration lint",
+        "migration check",
         "migration status",
+        "migration analyse",
+        "migration rehearse",
         "migration run",
         "migration revert",
         "backup",
@@ -165,8 +168,8 @@ fn has(value: &Value, golden: &str) {
     assert_eq!(keys(value), golden.split_whitespace().collect(), "{value}");
 }
 
-const DEPLOYMENT: &str = "schema deployment environment release previous outcome reason_code reasons plan steps \
-     undelivered begun ended first_bad owner";
+const DEPLOYMENT: &str = "schema deployment environment release previous outcome reason_code reasons plan findings \
+     steps undelivered begun ended first_bad owner";
 
 #[test]
 fn json_documents_have_their_keys() {
@@ -183,7 +186,8 @@ fn json_documents_have_their_keys() {
     let plan = document(&["plan", "v2"]);
     has(
         &plan,
-        "schema environment release previous running migrations plan predicted_downtime_seconds findings blocked outcome",
+        "schema environment release previous running migrations plan predicted_downtime_seconds findings blocked outcome \
+         provisional rehearsal",
     );
     has(&plan["plan"], "class basis reason undo lost strategy");
     let deployed = document(&["deploy", "v2"]);
@@ -267,6 +271,8 @@ fn json_documents_about_databases_have_their_keys() {
         &["backup", "gate"][..],
         &["migration", "lint", "--release", "v3"],
         &["migration", "status", "--release", "v3"],
+        &["migration", "check", "--release", "v3"],
+        &["migration", "analyse", "--release", "v3"],
         &["migration", "run", "--release", "v3", "--dry-run"],
         &[
             "migration",

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::parse_duration;
 
@@ -63,6 +63,9 @@ pub enum Command {
     Plan {
         /// The release.
         release: String,
+        /// Try the way back out first: makes a scratch copy of the newest verified backup, and removes it.
+        #[arg(long)]
+        rehearse: bool,
         /// What the operator allows.
         #[command(flatten)]
         consent: ConsentArgs,
@@ -122,7 +125,7 @@ pub enum Command {
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
-    /// Migrations: lint, status, run, revert.
+    /// Migrations: lint, check, status, analyse, rehearse, run, revert.
     #[command(subcommand)]
     Migration(MigrationCommand),
     /// Backups: create, list, verify, restore, gate.
@@ -154,12 +157,26 @@ pub struct ConsentArgs {
 #[derive(Debug, Subcommand)]
 pub enum MigrationCommand {
     /// Say what migrations lock, rewrite, lose and break. Reads files only, each judged by itself: tables of earlier
-    /// files count as full.
+    /// files count as full. Of django and alembic what is pending, because only their code knows the SQL.
     Lint {
         /// Folders or .sql files; default: the migrations of the current release.
         paths: Vec<PathBuf>,
         /// The migrations of this release.
         #[arg(long, value_name = "RELEASE", conflicts_with = "paths")]
+        release: Option<String>,
+        /// What goes to standard output.
+        #[arg(long, value_enum, default_value = "text")]
+        format: LintFormat,
+    },
+    /// Look for changed models without a migration, heads that nobody merged, files that no tool reads, and migrations
+    /// that were edited, are missing or come too late for the database. Exits with 3 if there is any, with 5 if Alembic
+    /// cannot compare the models because migrations are pending.
+    Check {
+        /// A folder of migrations, or a Django or Alembic project, as in a checkout: the database's history is not asked.
+        /// Default: the current release.
+        path: Option<PathBuf>,
+        /// The release that is meant.
+        #[arg(long, value_name = "RELEASE", conflicts_with = "path")]
         release: Option<String>,
     },
     /// Which are applied, pending, edited, missing or half applied.
@@ -167,6 +184,21 @@ pub enum MigrationCommand {
         /// The release whose migrations are meant; default: the current one.
         #[arg(long, value_name = "RELEASE")]
         release: Option<String>,
+    },
+    /// Ask the live database what is in the way of the pending migrations, whether the rows fit, and how long it takes.
+    Analyse {
+        /// The release whose migrations are meant; default: the current one.
+        #[arg(long, value_name = "RELEASE")]
+        release: Option<String>,
+        /// How long all of it may take.
+        #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+        deadline: Duration,
+    },
+    /// Try the way back out: restore the newest verified backup beside the live database, take the pending migrations up,
+    /// down and up again, with rows that only the new release could write, and say how a deployment would be undone.
+    Rehearse {
+        /// The release whose migrations are tried.
+        release: String,
     },
     /// Apply pending migrations, one by one, and say exactly what was applied.
     Run {
@@ -192,6 +224,25 @@ pub enum MigrationCommand {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// How findings are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// For people, each with its line of SQL.
+    Text,
+    /// One document, as --json.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations in the log of a GitHub Actions step.
+    Github,
+    /// A code quality report of GitLab.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// One comment for a pull request.
+    Markdown,
 }
 
 /// `ripcord backup …`.

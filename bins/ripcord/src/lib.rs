@@ -7,5 +7,6 @@ pub mod config;
 pub mod exit;
 pub mod output;
 pub mod progress;
+pub mod rehearsal;
 pub mod report;
 pub mod wiring;

@@ -3,6 +3,7 @@
 mod backups;
 mod checks;
 mod messages;
+mod migrations;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result};
 use ripcord_conninfo::{Surroundings, System};
 use ripcord_health_probe::checks::HttpClient;
-use ripcord_migration_guard::{PostgresMigrator, RunOptions};
 use ripcord_notify::Dispatcher;
 use ripcord_rollback::backends::{Claim, DirectoryBackend};
 use ripcord_rollback::engine::BackupNeed;
@@ -20,10 +20,11 @@ use ripcord_rollback::{Backend, Engine, Journal, Policy};
 
 pub(crate) use self::backups::source_of;
 use self::backups::{OpenVault, vault_at, vault_to_read};
+pub(crate) use self::migrations::{ReleaseMigrator, assess_for, lint_options, missing};
 use crate::compose::{
-    GuardedDatabase, MaskedJournal, PowerCut, Progress, ReleaseWitness, RunTags, Told,
+    GuardedDatabase, MaskedJournal, PowerCut, Progress, ReleaseWitness, RunTags, Told, kept,
 };
-use crate::config::{Config, MigrationsConfig};
+use crate::config::{Config, DatabaseConfig, MigrationsConfig};
 use crate::output::Output;
 
 /// Everything a command may need, made from the configuration. Nothing is connected yet.
@@ -166,6 +167,7 @@ impl Wiring {
         if self.config.deploy.always_need_backup {
             policy.backup_need = BackupNeed::Always;
         }
+        policy.evidence_max_age = self.config.rehearsal.max_age;
         policy.keep = self.config.release.as_ref().map_or(policy.keep, |r| r.keep);
         let progress = Progress::new(
             Arc::clone(&self.output),
@@ -173,9 +175,10 @@ impl Wiring {
             dispatcher,
             told,
         );
+        let kept_in = Arc::clone(&journal);
         let mut engine = Engine::new(backend, journal, Arc::new(gates), owner(), policy)
             .with_observer(Arc::new(progress));
-        if let Some(database) = self.guarded_database(vault)? {
+        if let Some(database) = self.guarded_database(vault, &kept_in)? {
             engine = engine.with_database(Arc::new(database));
         }
         Ok(engine)
@@ -221,7 +224,11 @@ impl Wiring {
         })
     }
 
-    fn guarded_database(&self, open: OpenVault) -> Result<Option<GuardedDatabase>> {
+    fn guarded_database(
+        &self,
+        open: OpenVault,
+        journal: &Arc<dyn Journal>,
+    ) -> Result<Option<GuardedDatabase>> {
         let (Some(database), Some(migrations)) = (&self.config.database, &self.config.migrations)
         else {
             return Ok(None);
@@ -239,49 +246,53 @@ impl Wiring {
             .root
             .clone();
         Ok(Some(GuardedDatabase::new(
-            database.conninfo.clone(),
+            database.clone(),
             migrations.clone(),
             root,
-            vault,
-            backup,
+            (vault, backup),
+            self.config.rehearsal.clone(),
+            Arc::clone(journal),
             Arc::clone(&self.output),
         )))
     }
 
-    /// The migrator by hand.
+    /// The folder that holds the releases.
     ///
     /// # Errors
-    /// When `[database]` or `[migrations]` is missing.
-    pub fn migrator(&self) -> Result<PostgresMigrator> {
-        let database = self
-            .config
-            .database
-            .as_ref()
-            .context("this needs [database] in the configuration")?;
-        let migrations = self
-            .config
-            .migrations
-            .as_ref()
-            .context("this needs [migrations] in the configuration")?;
-        Ok(migrator_of(
-            &database.conninfo,
-            migrations,
-            "ripcord-migration",
-        ))
+    /// When `[release]` is missing.
+    pub(crate) fn releases(&self) -> Result<PathBuf> {
+        let release = self.config.release.as_ref();
+        let release = release.context("this needs [release] in the configuration")?;
+        Ok(release.root.join("releases"))
     }
-}
 
-/// A migrator whose sessions carry this name.
-pub(crate) fn migrator_of(
-    conninfo: &ripcord_conninfo::Conninfo,
-    migrations: &MigrationsConfig,
-    application_name: &str,
-) -> PostgresMigrator {
-    let mut options = RunOptions::default();
-    options.lock_timeout = migrations.lock_timeout;
-    options.statement_timeout = migrations.statement_timeout;
-    options.application_name = application_name.to_owned();
-    PostgresMigrator::new(conninfo.clone(), migrations.layout, options)
+    /// What `[migrations]` and `[database]` say.
+    ///
+    /// # Errors
+    /// When one of them is missing.
+    pub(crate) fn migrations(&self) -> Result<(&MigrationsConfig, &DatabaseConfig)> {
+        let config = &self.config;
+        let database = config.database.as_ref();
+        let database = database.context("this needs [database] in the configuration")?;
+        let migrations = config.migrations.as_ref();
+        let migrations = migrations.context("this needs [migrations] in the configuration")?;
+        Ok((migrations, database))
+    }
+
+    /// The migrations in a folder, by hand, with the ways back that the journal holds, if there is one.
+    ///
+    /// # Errors
+    /// When `[database]` or `[migrations]` is missing, or the journal cannot be read.
+    pub(crate) async fn migrations_in(&self, folder: PathBuf) -> Result<ReleaseMigrator> {
+        let (migrations, database) = self.migrations()?;
+        let opened =
+            ReleaseMigrator::new(&database.conninfo, migrations, "ripcord-migration", folder);
+        let records = match SqliteJournal::open_existing(&self.config.journal)? {
+            Some(journal) => journal.replay(None).await?,
+            None => Vec::new(),
+        };
+        Ok(opened.keeping(kept(&records)))
+    }
 }
 
 /// Who we are, for the lease and the record.

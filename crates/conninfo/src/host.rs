@@ -39,7 +39,8 @@ impl Host {
     }
 
     /// Host name, address, or directory: what libpq calls `host`.
-    pub(crate) fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         match self {
             Host::Tcp { name, .. } => name.clone(),
             Host::Unix { dir, .. } => dir.to_string_lossy().into_owned(),

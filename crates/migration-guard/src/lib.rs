@@ -4,6 +4,8 @@ mod assess;
 mod effect;
 mod error;
 mod event;
+#[cfg(feature = "postgres")]
+mod expected;
 #[cfg(feature = "frameworks")]
 pub mod frameworks;
 mod layouts;
@@ -30,6 +32,8 @@ pub mod test_util;
 pub use assess::{Assessed, Assessment, Reversible, assess, assess_with};
 pub use effect::{Effect, StatementEffect, classify};
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "postgres")]
+pub use expected::{Expected, expected};
 pub use event::{LeftBehind, LeftKind, Peer, Progress, ProgressUnit, RunEvent, WayBack};
 pub use layouts::Layout;
 pub use lint::{

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::{Evidence, Preserve};
 use crate::plan::{Assessment, Reason};
 use crate::run::{Run, Tag};
 use crate::{Error, Release};
@@ -62,6 +63,26 @@ pub enum Resolution {
     },
 }
 
+/// What became of trying a way back out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rehearsed {
+    /// This database is not rehearsed: the plan rests on what the statements are.
+    Not,
+    /// It was tried.
+    Tried(Box<Evidence>),
+    /// The trial says that the deployment must not go on.
+    Refused(Reason),
+}
+
+/// Data that was exported because downs would drop it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreserveRecord {
+    /// The id under which the export is found again.
+    pub id: String,
+    /// Rows by table.
+    pub rows: std::collections::BTreeMap<String, u64>,
+}
+
 /// The database under a deployment, as the engine needs it.
 ///
 /// Changing methods are idempotent by state: a migration that is already applied stays applied. Dropping a future
@@ -94,6 +115,40 @@ pub trait Database: Debug + Send + Sync {
     /// # Errors
     /// Any; the deployment then does not change anything.
     async fn back_up(&self, purpose: BackupPurpose, run: &Run) -> Result<BackupRecord, Error>;
+
+    /// Whether [`rehearse`](Self::rehearse) tries anything. A plan that is made before is provisional then.
+    fn rehearses(&self) -> bool {
+        false
+    }
+
+    /// Tries the way from `to` back to `from` out on a restored copy of `backup`, and removes the copy. The live
+    /// database is not touched.
+    ///
+    /// # Errors
+    /// Any; the deployment then does not change anything.
+    async fn rehearse(
+        &self,
+        from: Option<Release>,
+        to: &Release,
+        assessment: &Assessment,
+        backup: &BackupRecord,
+        run: &Run,
+    ) -> Result<Rehearsed, Error> {
+        let _ = (from, to, assessment, backup, run);
+        Ok(Rehearsed::Not)
+    }
+
+    /// Exports what downs are about to drop, so that it survives this process, and makes sure that nobody has written
+    /// to it meanwhile.
+    ///
+    /// # Errors
+    /// Any; nothing is taken back then.
+    async fn preserve(&self, what: &[Preserve], run: &Run) -> Result<PreserveRecord, Error> {
+        let _ = run;
+        let what: Vec<String> = what.iter().map(ToString::to_string).collect();
+        Err(Error::new("export", what.join(", "), crate::ErrorKind::Invalid)
+            .because("this database exports nothing"))
+    }
 
     /// The newest verified backup, if it is fresh enough for a deployment without migrations.
     ///
@@ -157,6 +212,26 @@ macro_rules! forward_database {
                 run: &Run,
             ) -> Result<BackupRecord, Error> {
                 (**self).back_up(purpose, run).await
+            }
+            fn rehearses(&self) -> bool {
+                (**self).rehearses()
+            }
+            async fn rehearse(
+                &self,
+                from: Option<Release>,
+                to: &Release,
+                assessment: &Assessment,
+                backup: &BackupRecord,
+                run: &Run,
+            ) -> Result<Rehearsed, Error> {
+                (**self).rehearse(from, to, assessment, backup, run).await
+            }
+            async fn preserve(
+                &self,
+                what: &[Preserve],
+                run: &Run,
+            ) -> Result<PreserveRecord, Error> {
+                (**self).preserve(what, run).await
             }
             async fn fresh_backup(&self) -> Result<BackupRecord, Reason> {
                 (**self).fresh_backup().await

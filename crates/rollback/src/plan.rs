@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::{Evidence, EvidenceKey, Overlap, Preserve};
+
 /// The class of a rollback plan, from the cheapest to none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Class {
@@ -11,6 +13,8 @@ pub enum Class {
     CodeOnly,
     /// Stop writers, run every down, activate the old release.
     Revert,
+    /// Stop writers, export what the downs drop of what the new release wrote, run every down, activate the old release.
+    PreserveAndRevert,
     /// Stop writers, switch to the restored backup, activate the old release. What was written since is lost.
     Restore,
     /// There is no way back.
@@ -22,6 +26,7 @@ impl fmt::Display for Class {
         f.write_str(match self {
             Self::CodeOnly => "CodeOnly",
             Self::Revert => "Revert",
+            Self::PreserveAndRevert => "PreserveAndRevert",
             Self::Restore => "Restore",
             Self::ForwardOnly => "ForwardOnly",
         })
@@ -55,6 +60,9 @@ pub struct RollbackPlan {
     pub restore_allowed: bool,
     /// How the migrations are brought in.
     pub strategy: Strategy,
+    /// What is exported before the downs of a [`Class::PreserveAndRevert`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preserve: Vec<Preserve>,
 }
 
 /// How the migrations are brought in, which follows from what old and new may share.
@@ -99,6 +107,12 @@ pub struct Assessment {
     pub restore_impossible: Option<String>,
     /// How long the statements are expected to take, in seconds, and what that figure rests on.
     pub predicted_seconds: Option<f64>,
+    /// What evidence has to hold for, where a rehearsal is possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<EvidenceKey>,
+    /// What a rehearsal has shown, if one was made for exactly this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// A reason with a code for machines and a text for people.
@@ -148,7 +162,26 @@ pub struct Decision {
     pub predicted_downtime: Option<f64>,
 }
 
-/// Decides the plan without a rehearsal, so its basis is always [`Basis::Assumed`].
+/// Codes of what only forbids a deployment because of its plan's class.
+const BY_CLASS: [&str; 4] = [
+    "restore_needs_consent",
+    "backup_unreadable",
+    "forward_only",
+    "downtime_not_allowed",
+];
+
+impl Decision {
+    /// What forbids the deployment whatever a rehearsal may show.
+    #[must_use]
+    pub fn whatever_the_class(&self) -> Vec<Reason> {
+        let mut blocked = self.blocked.clone();
+        blocked.retain(|reason| !BY_CLASS.contains(&reason.code.as_str()));
+        blocked
+    }
+}
+
+/// Decides the plan: by what a rehearsal has shown, or else by what the statements are, and then its basis is
+/// [`Basis::Assumed`].
 #[must_use]
 pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
     let mut blocked = assessment.blockers.clone();
@@ -156,110 +189,143 @@ pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
         blocked.retain(|reason| reason.code != "hazard");
     }
     let pending = &assessment.pending;
-    let not_additive: Vec<_> = pending
-        .iter()
-        .filter(|m| m.not_additive.is_some())
-        .collect();
-    let irreversible: Vec<_> = pending
-        .iter()
-        .filter(|m| m.irreversible.is_some())
-        .collect();
-    let destroying: Vec<_> = pending.iter().filter(|m| !m.losses.is_empty()).collect();
-    let (class, reason) = if pending.is_empty() {
-        (Class::CodeOnly, "no pending migrations".to_owned())
-    } else if let Some(m) = destroying.first() {
-        let first = m.losses.first().map_or("", String::as_str);
-        (
-            Class::Restore,
-            format!("{} destroys data that no down brings back: {first}", m.name),
-        )
-    } else if not_additive.is_empty() && assessment.start_check.is_none() {
-        (
-            Class::CodeOnly,
-            "every statement is on the closed list of additive DDL".to_owned(),
-        )
-    } else if let Some(m) = irreversible.first() {
-        let why = m.irreversible.as_deref().unwrap_or_default();
-        (Class::Restore, format!("{}: {why}", m.name))
-    } else if let Some(m) = not_additive.first() {
-        let why = m.not_additive.as_deref().unwrap_or_default();
-        (
-            Class::Revert,
-            format!("every pending migration has a down; {}: {why}", m.name),
-        )
-    } else {
-        let why = assessment.start_check.as_deref().unwrap_or_default();
-        (
-            Class::Revert,
-            format!("every pending migration has a down; {why}"),
-        )
+    let (class, basis, reason) = match &assessment.evidence {
+        Some(evidence) => (evidence.class, evidence.basis, evidence.reason.clone()),
+        None => {
+            let (class, reason) = assumed(assessment);
+            (class, Basis::Assumed, reason)
+        }
     };
-
-    let class = if class == Class::Restore && consent.restore.is_none() {
-        if consent.forward_only.is_some() {
-            Class::ForwardOnly
-        } else {
-            blocked.push(Reason::new(
-                "restore_needs_consent",
-                format!("the only way back is restoring the backup, which loses what is written after it ({reason}); allow it with --allow-restore REASON, or give the migration a down"),
-            ));
+    let class = match class {
+        Class::Restore if consent.restore.is_none() => {
+            if consent.forward_only.is_some() {
+                Class::ForwardOnly
+            } else {
+                let took = assessment.evidence.as_ref().map_or_else(String::new, |e| {
+                    format!(" (restoring took {:.0} s on the copy)", e.restore_seconds)
+                });
+                blocked.push(Reason::new(
+                    "restore_needs_consent",
+                    format!("the only way back is restoring the backup{took}, which loses what is written after it ({reason}); allow it with --allow-restore REASON, or give the migration a down that brings everything back"),
+                ));
+                Class::Restore
+            }
+        }
+        Class::Restore => {
+            if let Some(why) = &assessment.restore_impossible {
+                blocked.push(Reason::new(
+                    "backup_unreadable",
+                    format!("the only way back is restoring the backup ({reason}), and {why}"),
+                ));
+            }
             Class::Restore
         }
-    } else {
-        if class == Class::Restore
-            && let Some(why) = &assessment.restore_impossible
-        {
+        Class::ForwardOnly if consent.forward_only.is_none() => {
             blocked.push(Reason::new(
-                "backup_unreadable",
-                format!("the only way back is restoring the backup ({reason}), and {why}"),
+                "forward_only",
+                format!("there is no way back ({reason}); accept that with --accept-forward-only REASON"),
             ));
+            Class::ForwardOnly
         }
-        class
+        other => other,
     };
 
-    let strategy = if not_additive.is_empty() {
-        Strategy::Online
-    } else {
-        Strategy::StopTheWorld
+    let apart = apart(assessment);
+    let strategy = match apart {
+        None => Strategy::Online,
+        Some(_) => Strategy::StopTheWorld,
     };
-    let predicted_downtime = (strategy == Strategy::StopTheWorld).then(|| {
-        consent.restart_seconds.unwrap_or(0.0) + assessment.predicted_seconds.unwrap_or(0.0)
-    });
-    if let (Some(predicted), Some(first)) = (predicted_downtime, not_additive.first()) {
-        let why = first.not_additive.as_deref().unwrap_or_default();
-        if consent.downtime_seconds <= 0.0 || predicted > consent.downtime_seconds {
-            blocked.push(Reason::new(
-                "downtime_not_allowed",
-                format!(
-                    "old code may not fit the new schema ({}: {why}), so the service has to stop while it migrates: {predicted:.0} s predicted, {:.0} s allowed ([deploy] max_downtime)",
-                    first.name, consent.downtime_seconds
-                ),
-            ));
-        }
+    let seconds = match &assessment.evidence {
+        Some(evidence) => evidence.predicted_seconds,
+        None => assessment.predicted_seconds,
+    };
+    let predicted_downtime = (strategy == Strategy::StopTheWorld)
+        .then(|| consent.restart_seconds.unwrap_or(0.0) + seconds.unwrap_or(0.0));
+    if let (Some(predicted), Some(why)) = (predicted_downtime, apart)
+        && (consent.downtime_seconds <= 0.0 || predicted > consent.downtime_seconds)
+    {
+        blocked.push(Reason::new(
+            "downtime_not_allowed",
+            format!(
+                "old code may not fit the new schema ({why}), so the service has to stop while it migrates: {predicted:.0} s predicted, {:.0} s allowed ([deploy] max_downtime)",
+                consent.downtime_seconds
+            ),
+        ));
     }
 
+    let preserve = match (&assessment.evidence, class) {
+        (Some(evidence), Class::PreserveAndRevert) => evidence.preserve.clone(),
+        _ => Vec::new(),
+    };
     Decision {
         plan: RollbackPlan {
             class,
-            basis: Basis::Assumed,
+            basis,
             reason,
-            undo: undo_steps(class, pending),
-            lost: lost(class, pending),
+            undo: undo_steps(class, pending, &preserve),
+            lost: lost(class, pending, assessment.evidence.as_deref()),
             restore_allowed: consent.restore.is_some(),
             strategy,
+            preserve,
         },
         blocked,
         predicted_downtime,
     }
 }
 
+/// The class by what the statements are.
+fn assumed(assessment: &Assessment) -> (Class, String) {
+    let pending = &assessment.pending;
+    let named = |of: &dyn Fn(&PendingMigration) -> Option<String>| {
+        pending
+            .iter()
+            .find_map(|m| of(m).map(|why| format!("{}: {why}", m.name)))
+    };
+    if pending.is_empty() {
+        return (Class::CodeOnly, "no pending migrations".to_owned());
+    }
+    if let Some(m) = pending.iter().find(|m| !m.losses.is_empty()) {
+        let first = m.losses.first().map_or("", String::as_str);
+        let reason = format!("{} destroys data that no down brings back: {first}", m.name);
+        return (Class::Restore, reason);
+    }
+    let not_additive = named(&|m| m.not_additive.clone());
+    if not_additive.is_none() && assessment.start_check.is_none() {
+        let reason = "every statement is on the closed list of additive DDL";
+        return (Class::CodeOnly, reason.to_owned());
+    }
+    if let Some(why) = named(&|m| m.irreversible.clone()) {
+        return (Class::Restore, why);
+    }
+    let why = not_additive
+        .or_else(|| assessment.start_check.clone())
+        .unwrap_or_default();
+    let reason = format!("every pending migration has a down; {why}");
+    (Class::Revert, reason)
+}
+
+/// Why old code must not meet the new schema; `None` when it may.
+fn apart(assessment: &Assessment) -> Option<String> {
+    match &assessment.evidence {
+        Some(evidence) => match &evidence.overlap {
+            Overlap::Proved | Overlap::Assumed => None,
+            Overlap::No { why } => Some(why.clone()),
+        },
+        None => assessment.pending.iter().find_map(|m| {
+            let why = m.not_additive.as_ref()?;
+            Some(format!("{}: {why}", m.name))
+        }),
+    }
+}
+
 /// What going back would lose; what the migrations themselves destroy is theirs, and a restore brings it back.
-fn lost(class: Class, pending: &[PendingMigration]) -> Vec<String> {
+fn lost(class: Class, pending: &[PendingMigration], evidence: Option<&Evidence>) -> Vec<String> {
     match class {
-        Class::CodeOnly => Vec::new(),
-        Class::Revert => lost_by_downs(pending),
+        Class::CodeOnly | Class::ForwardOnly => Vec::new(),
+        // It was tried: whatever the new release wrote is there afterwards, or in the export.
+        Class::Revert | Class::PreserveAndRevert if evidence.is_some() => Vec::new(),
+        Class::Revert | Class::PreserveAndRevert => lost_by_downs(pending),
         Class::Restore => vec!["everything that is written after the backup".into()],
-        Class::ForwardOnly => Vec::new(),
     }
 }
 
@@ -271,14 +337,19 @@ pub(crate) fn lost_by_downs(pending: &[PendingMigration]) -> Vec<String> {
         .collect()
 }
 
-fn undo_steps(class: Class, pending: &[PendingMigration]) -> Vec<String> {
+fn undo_steps(
+    class: Class,
+    pending: &[PendingMigration],
+    preserve: &[Preserve],
+) -> Vec<String> {
     let start = "activate the previous release".to_owned();
     let verify = "verify it".to_owned();
     match class {
         Class::CodeOnly if pending.is_empty() => vec![start, verify],
         Class::CodeOnly => vec![start, "leave the schema as it is".into(), verify],
-        Class::Revert => {
+        Class::Revert | Class::PreserveAndRevert => {
             let mut steps = vec!["stop writers".to_owned(), "store a backup".to_owned()];
+            steps.extend(preserve.iter().map(|one| format!("export {one}")));
             steps.extend(
                 pending
                     .iter()

@@ -59,9 +59,33 @@ pub struct Statement {
     pub acknowledged: bool,
 }
 
+/// The way back of a migration as it was when the migration was applied: enough to take it back when no release holds its
+/// file any more, and to see that the file was edited since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayBack {
+    /// The migration's version.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// The file of the way back, for messages; nothing is read from it.
+    pub file: String,
+    /// Its text.
+    pub sql: String,
+    /// Whether it runs in one transaction.
+    pub in_transaction: bool,
+    /// The checksum of the way forward, as the migration's tool computes it.
+    pub checksum: String,
+}
+
 /// Where an act writes down what must be found again if the run dies in the middle of it.
 #[async_trait]
 pub trait Ledger: Debug + Send + Sync {
+    /// Makes the way back of a migration durable, before the migration's first statement is sent.
+    ///
+    /// # Errors
+    /// As [`child`](Self::child); the migration is then not begun.
+    async fn way_back(&self, way: WayBack) -> Result<(), Error>;
+
     /// Makes a statement outside a transaction durable, before it is sent and after it was acknowledged.
     ///
     /// # Errors
@@ -103,6 +127,10 @@ struct Forgetful;
 
 #[async_trait]
 impl Ledger for Forgetful {
+    async fn way_back(&self, _: WayBack) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn child(&self, _: Child, _: &str) -> Result<(), Error> {
         Ok(())
     }

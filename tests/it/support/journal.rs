@@ -16,9 +16,12 @@ pub(crate) fn records(path: &Path) -> Vec<Record> {
     }
 }
 
-/// The deployments that appear in it.
+/// The deployments that appear in it; a change by hand is none.
 pub(crate) fn deployments(records: &[Record]) -> BTreeSet<String> {
-    records.iter().map(|r| r.deployment.clone()).collect()
+    let begun = records
+        .iter()
+        .filter(|r| matches!(r.event, Event::Begun { .. }));
+    begun.map(|r| r.deployment.clone()).collect()
 }
 
 /// Whether a deployment was committed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Call, Http, Reply, Said, Seen, processes};
+use super::{Call, Http, Reply, Said, Seen, processes, until};
 
 /// A place with a directory backend whose service is a `sleep`: which release runs is known from that very process, and
 /// a small server answers for it.
@@ -109,6 +109,8 @@ impl Site {
             .status()
             .unwrap();
         assert!(done.success());
+        // Between fork and exec a process has no environment to show.
+        until("the service's own process", || self.serving());
     }
 
     fn marker(&self) -> String {

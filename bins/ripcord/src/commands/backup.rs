@@ -74,7 +74,7 @@ pub(super) async fn run(wiring: &Wiring, command: BackupCommand, json: bool) -> 
             let takes_over = wish.takes_over();
             let work = restore::run(wiring, &vault, wish, json);
             if takes_over {
-                under_lease(wiring, json, work).await
+                under_lease(wiring, json, async |_| work.await).await
             } else {
                 work.await
             }
@@ -112,7 +112,7 @@ pub(super) async fn run(wiring: &Wiring, command: BackupCommand, json: bool) -> 
             let work = export::put_back(wiring, &vault, &id, policy, mode, json);
             match mode {
                 // It writes to the live database, so nobody may deploy meanwhile.
-                PutBackMode::Write => under_lease(wiring, json, work).await,
+                PutBackMode::Write => under_lease(wiring, json, async |_| work.await).await,
                 _ => work.await,
             }
         }

@@ -9,6 +9,7 @@ mod migration;
 mod mysql;
 mod notify;
 mod plan;
+mod rehearse;
 mod restore;
 mod retention;
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ripcord_conninfo::{Surroundings, System};
-use ripcord_rollback::journal::{Exclusive, SqliteJournal, exclusively};
+use ripcord_rollback::journal::{ByHand, Exclusive, SqliteJournal, exclusively};
 use ripcord_rollback::plan::Reason;
 
 use crate::cli::{Cli, Command};
@@ -50,7 +51,14 @@ pub async fn run(cli: Cli) -> Exit {
     let json = cli.json;
     let done = match cli.command {
         Command::Check { gate } => check::run(&wiring, gate.as_deref(), json).await,
-        Command::Plan { release, consent } => plan::run(&wiring, &release, &consent, json).await,
+        Command::Plan {
+            release,
+            rehearse: true,
+            consent,
+        } => plan::rehearsed(&wiring, &release, &consent, json).await,
+        Command::Plan {
+            release, consent, ..
+        } => plan::run(&wiring, &release, &consent, json).await,
         Command::Deploy {
             release,
             consent,
@@ -185,7 +193,7 @@ fn journal(wiring: &Wiring) -> Result<SqliteJournal> {
 async fn under_lease(
     wiring: &Wiring,
     json: bool,
-    work: impl Future<Output = Result<Exit>>,
+    work: impl AsyncFnOnce(ByHand) -> Result<Exit>,
 ) -> Result<Exit> {
     let (journal, ttl) = (wiring.guarding_journal()?, wiring.config.deploy.lease_ttl);
     let (report, exit) = match exclusively(journal, &owner(), ttl, work).await? {

@@ -3,14 +3,14 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use ripcord_rollback::engine::{Return, Survey};
 use ripcord_rollback::plan::Reason;
-use ripcord_rollback::{Engine, RollbackPlan};
+use ripcord_rollback::{Engine, Rehearsed, RollbackPlan};
 use serde_json::json;
 
 use super::deploy::{Back, request};
 use crate::cli::ConsentArgs;
 use crate::compose::Told;
 use crate::exit::Exit;
-use crate::report::PlanReport;
+use crate::report::{PlanReport, RehearsalReport};
 use crate::wiring::Wiring;
 
 /// An engine that reads the journal if there is one, and makes none.
@@ -26,20 +26,46 @@ pub(super) async fn run(
 ) -> Result<Exit> {
     let engine = engine(wiring)?;
     let survey = engine.survey(&request(wiring, release, consent)).await?;
-    let exit = if survey.decision.blocked.is_empty() {
+    show(wiring, &engine, &survey, json)
+}
+
+/// `plan --rehearse`.
+pub(super) async fn rehearsed(
+    wiring: &Wiring,
+    release: &str,
+    consent: &ConsentArgs,
+    json: bool,
+) -> Result<Exit> {
+    let (mut survey, rehearsed) = super::rehearse::rehearse(wiring, release, consent).await?;
+    if let Rehearsed::Refused(reason) = rehearsed {
+        survey.decision.blocked.push(reason);
+    }
+    show(wiring, &engine(wiring)?, &survey, json)
+}
+
+fn show(wiring: &Wiring, engine: &Engine, survey: &Survey, json: bool) -> Result<Exit> {
+    let exit = if blocked(engine, survey).is_empty() {
         Exit::Ok
     } else {
         Exit::Blocked
     };
     if json {
-        wiring.output.json(survey_json(wiring, &survey)?);
+        wiring.output.json(survey_json(wiring, engine, survey)?);
     } else {
-        wiring.output.result(&survey_text(wiring, &survey));
+        wiring.output.result(&survey_text(wiring, engine, survey));
     }
     Ok(exit)
 }
 
-fn survey_json(wiring: &Wiring, survey: &Survey) -> Result<serde_json::Value> {
+/// What forbids the deployment for certain: where a rehearsal is going to decide, what follows from the class does not.
+fn blocked(engine: &Engine, survey: &Survey) -> Vec<Reason> {
+    match engine.rehearses(&survey.assessment) {
+        true => survey.decision.whatever_the_class(),
+        false => survey.decision.blocked.clone(),
+    }
+}
+
+fn survey_json(wiring: &Wiring, engine: &Engine, survey: &Survey) -> Result<serde_json::Value> {
     Ok(json!({
         "schema": 1,
         "environment": wiring.config.environment,
@@ -54,10 +80,12 @@ fn survey_json(wiring: &Wiring, survey: &Survey) -> Result<serde_json::Value> {
             "losses": m.losses,
         })).collect::<Vec<_>>(),
         "plan": PlanReport::of(&survey.decision.plan),
+        "rehearsal": survey.assessment.evidence.as_deref().map(RehearsalReport::of),
+        "provisional": engine.rehearses(&survey.assessment),
         "predicted_downtime_seconds": survey.decision.predicted_downtime,
         "findings": survey.assessment.findings,
-        "blocked": reasons(&survey.decision.blocked),
-        "outcome": if survey.decision.blocked.is_empty() { "ok" } else { "blocked" },
+        "blocked": reasons(&blocked(engine, survey)),
+        "outcome": if blocked(engine, survey).is_empty() { "ok" } else { "blocked" },
     }))
 }
 
@@ -68,7 +96,7 @@ fn reasons(blocked: &[Reason]) -> Vec<serde_json::Value> {
         .collect()
 }
 
-fn survey_text(wiring: &Wiring, survey: &Survey) -> String {
+fn survey_text(wiring: &Wiring, engine: &Engine, survey: &Survey) -> String {
     let mut text = String::new();
     let from = survey
         .previous
@@ -100,15 +128,22 @@ fn survey_text(wiring: &Wiring, survey: &Survey) -> String {
         let _ = writeln!(text, "note: {finding}");
     }
     let _ = writeln!(text, "steps:");
-    for step in steps(wiring, survey) {
+    for step in steps(wiring, engine, survey) {
         let _ = writeln!(text, "  {step}");
     }
     plan_text(&mut text, &survey.decision.plan);
-    blocked_text(&mut text, &survey.decision.blocked);
+    if engine.rehearses(&survey.assessment) {
+        let _ = writeln!(text, "  provisional: the rehearsal decides (try it now with --rehearse)");
+        let certain = blocked(engine, survey);
+        for reason in survey.decision.blocked.iter().filter(|r| !certain.contains(r)) {
+            let _ = writeln!(text, "  unless it shows otherwise ({}): {}", reason.code, reason.text);
+        }
+    }
+    blocked_text(&mut text, &blocked(engine, survey));
     text
 }
 
-fn steps(wiring: &Wiring, survey: &Survey) -> Vec<String> {
+fn steps(wiring: &Wiring, engine: &Engine, survey: &Survey) -> Vec<String> {
     let mut steps = Vec::new();
     if let Some(gate) = wiring.config.gate("pre") {
         steps.push(format!("gate pre: {}", gate.checks.join(", ")));
@@ -116,6 +151,9 @@ fn steps(wiring: &Wiring, survey: &Survey) -> Vec<String> {
     steps.push(format!("prepare {}", survey.release));
     if !survey.assessment.pending.is_empty() {
         steps.push("back up and verify the copy".to_owned());
+        if engine.rehearses(&survey.assessment) {
+            steps.push("rehearse the way back on a restored copy, and decide the plan by it".to_owned());
+        }
         if let Some(seconds) = survey.decision.predicted_downtime {
             steps.push(format!("stop writers (predicted downtime {seconds:.0} s, from table sizes and the last restart)"));
         }

@@ -5,234 +5,221 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ripcord_backup::sources::{PostgresSource, Switch};
 use ripcord_backup::{BackupId, CreateOptions, Freshness, GateAnswer, Level, Vault};
-use ripcord_conninfo::Conninfo;
-use ripcord_migration_guard::{
-    Applied, Layout, Migrator, ProblemKind, Repair, Resolution as Found, Severity, Step,
-    StepObserver, Transactional, Workspace, assess, live,
-};
+use ripcord_migration_guard::{Migration, Problem, ProblemKind, Repair, Resolution as Found};
+use ripcord_rollback::evidence::Preserve;
 use ripcord_rollback::plan::{Assessment, PendingMigration, Reason};
 use ripcord_rollback::{
-    BackupPurpose, BackupRecord, Database, Error, ErrorKind, Release, Resolution, Run, SchemaState,
-    Statement, Tag,
+    BackupPurpose, BackupRecord, Database, Error, Journal, PreserveRecord, Rehearsed, Release,
+    Resolution, Run, SchemaState, Tag,
 };
 
-use super::migrations::{check_again, describe, of_backup, of_guard, pending};
-use super::sessions;
-use crate::config::{BackupConfig, DatabaseConfig, MigrationsConfig};
+use super::migrations::{check_again, of_backup, of_guard};
+use super::releases::Releases;
+use super::ways_back::Journaled;
+use super::{judging, sessions};
+use crate::config::{
+    BackupConfig, DatabaseConfig, MigrationTool, MigrationsConfig, RehearsalConfig, RehearsalPlace,
+};
 use crate::output::Output;
 use crate::progress::BackupProgress;
-use crate::wiring::{migrator_of, source_of};
+use crate::wiring::{ReleaseMigrator, source_of};
 
 /// How long ending sessions of an older epoch may take.
 const END_SESSIONS: Duration = Duration::from_secs(30);
-/// How fast tables are assumed to be rewritten or read, in bytes a second, until a rehearsal measures it: a slow disk.
-const ASSUMED_SPEED: f64 = 50.0 * 1024.0 * 1024.0;
-
 /// A PostgreSQL database whose migrations are judged by migration-guard and whose copies are proven by backup.
 #[derive(Debug)]
 pub struct GuardedDatabase {
-    conninfo: Conninfo,
-    migrations: MigrationsConfig,
-    root: PathBuf,
-    vault: Vault,
-    backup: BackupConfig,
-    output: Arc<Output>,
+    pub(super) releases: Releases,
+    pub(super) vault: Vault,
+    pub(super) backup: BackupConfig,
+    pub(super) rehearsal: RehearsalConfig,
+    pub(super) output: Arc<Output>,
 }
 
 impl GuardedDatabase {
-    /// The database at `conninfo`, whose migrations lie in `<root>/releases/<id>/<path>`.
+    /// That database, whose migrations lie in `<root>/releases/<id>/<path>` and whose ways back are in `journal`.
     #[must_use]
-    pub const fn new(
-        conninfo: Conninfo,
+    pub fn new(
+        database: DatabaseConfig,
         migrations: MigrationsConfig,
         root: PathBuf,
-        vault: Vault,
-        backup: BackupConfig,
+        (vault, backup): (Vault, BackupConfig),
+        rehearsal: RehearsalConfig,
+        journal: Arc<dyn Journal>,
         output: Arc<Output>,
     ) -> Self {
+        let told = Arc::clone(&output);
         Self {
-            conninfo,
-            migrations,
-            root,
+            releases: Releases::new(database, migrations, root, journal, told),
             vault,
             backup,
+            rehearsal,
             output,
         }
     }
 
-    fn workspace(&self, release: &Release) -> Workspace {
-        Workspace::new(
-            self.root
-                .join("releases")
-                .join(&release.id)
-                .join(&self.migrations.path),
-        )
-    }
-
-    fn migrator(&self, name: &str) -> ripcord_migration_guard::PostgresMigrator {
-        migrator_of(&self.conninfo, &self.migrations, name)
-    }
-
-    fn source(&self, tag: Option<&Tag>) -> PostgresSource {
+    pub(super) fn source(&self, tag: Option<&Tag>) -> PostgresSource {
         let database = DatabaseConfig {
-            conninfo: self.conninfo.clone(),
             container: None,
+            ..self.releases.database.clone()
         };
         source_of(&database, Some(&self.backup), tag)
     }
 
-    /// What is applied. golang-migrate records only the newest version: which ones come before it is told by the
-    /// release that has it, the current one if it does.
-    async fn applied(&self) -> Result<Vec<Applied>, Error> {
-        let migrator = self.migrator("ripcord-plan");
-        let say = |e| of_guard("read", e);
-        let recorded = migrator.applied(&[]).await.map_err(say)?;
-        let (Layout::GolangMigrate, Some(newest)) = (self.migrations.layout, recorded.last())
-        else {
-            return Ok(recorded);
-        };
-        let releases = std::fs::read_dir(self.root.join("releases"));
-        let others = releases
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok)
-            .map(|entry| entry.path());
-        for folder in std::iter::once(self.root.join("current")).chain(others) {
-            let workspace = Workspace::new(folder.join(&self.migrations.path));
-            match self.migrations.layout.read(&workspace) {
-                Ok(files) if files.iter().any(|m| m.version == newest.version) => {
-                    return migrator.applied(&files).await.map_err(say);
-                }
-                _ => {}
-            }
-        }
-        Ok(recorded)
+    async fn judge(&self, migrations: &[Migration], into: &mut Assessment) -> Result<(), Error> {
+        let releases = self.releases.root.join("releases");
+        let conninfo = &self.releases.database.conninfo;
+        judging::judge(
+            conninfo,
+            &self.releases.migrations,
+            &releases,
+            migrations,
+            into,
+        )
+        .await
     }
 
-    /// Judges migrations with the sizes of the live tables.
-    async fn judge(
+    /// What became of a version whose file is gone: only the state table can tell.
+    async fn resolve_without_file(
         &self,
-        migrations: &[ripcord_migration_guard::Migration],
-        into: &mut Assessment,
-    ) -> Result<(), Error> {
-        // Reading a large file takes seconds of computing, and must not starve the connections.
-        let owned = migrations.to_vec();
-        let judged = tokio::task::spawn_blocking(move || assess(&owned)).await;
-        let mut judged = judged
-            .map_err(|e| Error::new("read", "migrations", ErrorKind::Invalid).with_source(e))?
-            .map_err(|e| of_guard("read", e))?;
-        live::annotate(&self.conninfo, &mut judged)
-            .await
-            .map_err(|e| of_guard("look at", e))?;
-        let mut seconds = 0.0;
-        for one in &judged.migrations {
-            into.pending.push(pending(one));
-            for finding in &one.findings {
-                let bytes = finding
-                    .size
-                    .as_ref()
-                    .map_or(0, |s| u64::try_from(s.bytes).unwrap_or_default());
-                if finding.rewrite || finding.scan {
-                    #[expect(clippy::cast_precision_loss, reason = "a prediction in seconds")]
-                    let size = bytes as f64;
-                    seconds += size / ASSUMED_SPEED;
-                }
-                let blocks = finding
-                    .lock
-                    .is_some_and(|lock| lock.blocks_writes() || lock.blocks_reads());
-                if finding.severity >= Severity::Error
-                    && blocks
-                    && bytes >= self.migrations.large_table
-                {
-                    into.blockers.push(Reason::new("hazard", describe(finding)));
-                } else if finding.severity >= Severity::Warning {
-                    into.findings.push(describe(finding));
-                }
-            }
-        }
-        if judged.analysed < judged.statements {
-            into.findings.push(format!(
-                "{} of {} statements were analysed; the others count as not additive",
-                judged.analysed, judged.statements
-            ));
-        }
-        into.predicted_seconds = Some(seconds);
-        if self.migrations.checks_history {
-            let layout = self.migrations.layout;
-            into.start_check = Some(format!(
-                "the old release may refuse to start with a history it does not know (layout {layout}; say [migrations] at_start = \"ignores-history\" if it does not look)"
-            ));
-        }
-        Ok(())
+        migrator: &ReleaseMigrator,
+        version: &str,
+    ) -> Result<Found, ripcord_migration_guard::Error> {
+        let status = migrator.status().await?;
+        let mut problems = status.problems.iter();
+        let dirty = problems.find(|p| p.kind == ProblemKind::Dirty && p.version == version);
+        Ok(match dirty {
+            Some(problem) => Found::Unknown {
+                why: format!("{}, and its file is gone", problem.explanation),
+            },
+            None if status.is_applied(version) => Found::Applied,
+            None => Found::NotApplied,
+        })
     }
+
+    pub(super) fn state_table(&self) -> &'static str {
+        match &self.releases.migrations.tool {
+            MigrationTool::Sql(layout) => layout.state_table(),
+            MigrationTool::Framework(config) => config.framework.state_table(),
+        }
+    }
+
+    pub(super) fn state_objects(&self) -> &'static [&'static str] {
+        match &self.releases.migrations.tool {
+            MigrationTool::Sql(layout) => layout.state_objects(),
+            MigrationTool::Framework(config) => config.framework.state_objects(),
+        }
+    }
+}
+
+/// Why a history and a release do not fit, with a code for scripts. `None` for a version that the release does not know,
+/// which may be one that a failed release left.
+fn reason(problem: &Problem) -> Option<Reason> {
+    let explanation = &problem.explanation;
+    let (code, remedy) = match problem.kind {
+        ProblemKind::Missing => return None,
+        ProblemKind::Edited => (
+            "migration_edited",
+            "put the file back as it was applied, and write the change as a new migration",
+        ),
+        ProblemKind::OutOfOrder => (
+            "migration_out_of_order",
+            "give it a later version than the newest one that is applied",
+        ),
+        ProblemKind::Running => ("migration_running", "wait until that run is over"),
+        ProblemKind::Unrecorded => (
+            "migration_unrecorded",
+            "record it with its own tool, or take away what is there",
+        ),
+        ProblemKind::Conflict => ("migration_conflict", "merge the heads in one migration"),
+        ProblemKind::Dirty => (
+            "migration_dirty",
+            "find out what is there of it: `migration-guard resolve`",
+        ),
+        _ => ("migration_problem", "see `ripcord migration status`"),
+    };
+    Some(Reason::new(code, format!("{explanation}; {remedy}")))
 }
 
 #[async_trait]
 impl Database for GuardedDatabase {
     async fn assess(&self, to: &Release) -> Result<Assessment, Error> {
-        let workspace = self.workspace(to);
-        let status = self
-            .migrator("ripcord-plan")
-            .status(&workspace)
-            .await
-            .map_err(|e| of_guard("read", e))?;
+        let migrator = self.releases.of(to, "ripcord-plan").await;
+        let status = migrator.status().await.map_err(|e| of_guard("read", e))?;
         let mut assessment = Assessment::default();
         for problem in &status.problems {
-            let code = match problem.kind {
-                ProblemKind::Missing => {
-                    assessment.unknown.push(problem.version.clone());
-                    continue;
-                }
-                ProblemKind::Edited => "migration_edited",
-                ProblemKind::OutOfOrder => "migration_out_of_order",
-                _ => "migration_dirty",
-            };
-            assessment
-                .blockers
-                .push(Reason::new(code, problem.explanation.clone()));
+            match reason(problem) {
+                Some(reason) => assessment.blockers.push(reason),
+                None => assessment.unknown.push(problem.version.clone()),
+            }
         }
         self.judge(&status.pending, &mut assessment).await?;
         if assessment.pending.is_empty() {
             assessment.start_check = None;
             return Ok(assessment);
         }
-        if !sessions::may_create_databases(&self.conninfo).await? {
+        if let Some(layout) = migrator.layout() {
+            check_again(migrator.workspace(), layout).map_err(|e| of_guard("read", e))?;
+        }
+        let conninfo = &self.releases.database.conninfo;
+        judging::look(
+            conninfo,
+            &self.releases.migrations,
+            &status.pending,
+            &mut assessment,
+        )
+        .await;
+        if !sessions::may_create_databases(conninfo).await? {
             assessment.blockers.push(Reason::new(
                 "backup_impossible",
                 format!(
                     "{} may not create the scratch database that proves a backup: ALTER ROLE ... CREATEDB",
-                    self.conninfo.user()
+                    conninfo.user()
                 ),
             ));
+        }
+        if self.rehearses() {
+            assessment.key = Some(self.evidence_key(&status.pending).await?);
         }
         if !self.vault.can_decrypt() {
             assessment.restore_impossible = Some(
                 "backups are encrypted to keys that this machine does not have (backup.identity_file)".into(),
             );
         }
-        check_again(&workspace, self.migrations.layout).map_err(|e| of_guard("read", e))?;
         Ok(assessment)
     }
 
     async fn assess_return(&self, extra: &[(String, Release)]) -> Result<Assessment, Error> {
         let mut assessment = Assessment::default();
         let mut migrations = Vec::new();
+        let ways = self.releases.ways_back().await;
         for (version, owner) in extra {
-            let found = self
-                .migrations
-                .layout
-                .read(&self.workspace(owner))
-                .ok()
-                .and_then(|all| all.into_iter().find(|m| m.version == *version));
+            let owned = self.releases.alone(owner, "ripcord-plan");
+            let found = owned.find(std::slice::from_ref(version)).await;
+            let found = found.ok().and_then(|mut all| all.pop());
             match found {
                 Some(migration) => migrations.push(migration),
-                None => assessment.pending.push(PendingMigration {
-                    version: version.clone(),
-                    name: version.clone(),
-                    irreversible: Some(format!("its files are gone with release {owner}")),
-                    not_additive: Some("its files are gone".into()),
-                    losses: Vec::new(),
-                }),
+                None => {
+                    let way = ways.iter().find(|way| way.version == *version);
+                    assessment.pending.push(PendingMigration {
+                        version: version.clone(),
+                        name: way.map_or_else(
+                            || version.clone(),
+                            |way| format!("{version}_{}", way.name.replace(' ', "_")),
+                        ),
+                        irreversible: match way {
+                            Some(_) => None,
+                            None => Some(format!("its files are gone with release {owner}")),
+                        },
+                        not_additive: Some(match way {
+                            Some(_) => {
+                                "its file is gone, and only its way back is on record".into()
+                            }
+                            None => "its files are gone".into(),
+                        }),
+                        losses: Vec::new(),
+                    });
+                }
             }
         }
         self.judge(&migrations, &mut assessment).await?;
@@ -243,17 +230,16 @@ impl Database for GuardedDatabase {
 
     async fn state(&self) -> Result<SchemaState, Error> {
         let source = self.source(None);
-        let (schema, applied) = tokio::join!(source.definitions(), self.applied());
+        let (schema, applied) = tokio::join!(source.definitions(), self.releases.applied());
         let mut schema = schema.map_err(|e| of_backup("read", e))?;
         let applied = applied?;
         // The state table is history, not schema: the first migration creates it and its down leaves it.
-        let layout = self.migrations.layout;
         schema.schema.retain(|object, _| {
-            let mut own = layout.state_objects().iter();
-            !belongs_to(object, layout.state_table()) && !own.any(|own| belongs_to(object, own))
+            let mut own = self.state_objects().iter();
+            !belongs_to(object, self.state_table()) && !own.any(|own| belongs_to(object, own))
         });
         Ok(SchemaState {
-            applied: applied.into_iter().map(|a| a.version).collect(),
+            applied,
             schema: schema.schema_digest(),
         })
     }
@@ -283,6 +269,25 @@ impl Database for GuardedDatabase {
         })
     }
 
+    fn rehearses(&self) -> bool {
+        self.rehearsal.place != RehearsalPlace::Off
+    }
+
+    async fn rehearse(
+        &self,
+        from: Option<Release>,
+        to: &Release,
+        assessment: &Assessment,
+        backup: &BackupRecord,
+        run: &Run,
+    ) -> Result<Rehearsed, Error> {
+        self.try_out(from, to, assessment, backup, run).await
+    }
+
+    async fn preserve(&self, what: &[Preserve], run: &Run) -> Result<PreserveRecord, Error> {
+        self.export(what, run).await
+    }
+
     async fn fresh_backup(&self) -> Result<BackupRecord, Reason> {
         let mut wanted = Freshness::new(self.backup.max_age, self.backup.min_level);
         wanted.source = Some(ripcord_backup::Source::name(&self.source(None)).to_owned());
@@ -303,21 +308,27 @@ impl Database for GuardedDatabase {
     }
 
     async fn up(&self, owner: &Release, version: &str, run: &Run) -> Result<(), Error> {
-        let migrator = self.migrator(&run.tag.to_string());
-        migrator
-            .up(&self.workspace(owner), version, &Journaled(run))
+        let migrator = self.releases.of(owner, &run.tag.to_string()).await;
+        let observer = Journaled::new(run.clone(), Arc::clone(&self.output));
+        let outcome = migrator
+            .migrator()
+            .up(migrator.workspace(), version, &observer)
             .await
-            .map(drop)
-            .map_err(|e| of_guard("apply", e))
+            .map_err(|e| of_guard("apply", e))?;
+        observer.tell(version, &outcome);
+        Ok(())
     }
 
     async fn down(&self, owner: &Release, version: &str, run: &Run) -> Result<(), Error> {
-        let migrator = self.migrator(&run.tag.to_string());
-        migrator
-            .down(&self.workspace(owner), version, &Journaled(run))
+        let migrator = self.releases.of_owner(owner, &run.tag.to_string()).await;
+        let observer = Journaled::new(run.clone(), Arc::clone(&self.output));
+        let outcome = migrator
+            .migrator()
+            .down(migrator.workspace(), version, &observer)
             .await
-            .map(drop)
-            .map_err(|e| of_guard("revert", e))
+            .map_err(|e| of_guard("revert", e))?;
+        observer.tell(version, &outcome);
+        Ok(())
     }
 
     async fn resolve(
@@ -326,15 +337,22 @@ impl Database for GuardedDatabase {
         version: &str,
         run: &Run,
     ) -> Result<Resolution, Error> {
-        let migrator = self.migrator(&run.tag.to_string());
-        let workspace = self.workspace(owner);
+        let migrator = self.releases.of_owner(owner, &run.tag.to_string()).await;
+        let (runner, workspace) = (migrator.migrator(), migrator.workspace());
         let say = |e| of_guard("look at", e);
-        let found = migrator.resolve(&workspace, version).await.map_err(say)?;
+        let kept = workspace.ways_back().iter().any(|w| w.version == version);
+        let found = match runner.resolve(workspace, version).await {
+            Err(e) if kept && e.kind() == ripcord_migration_guard::ErrorKind::UnknownVersion => {
+                self.resolve_without_file(&migrator, version).await
+            }
+            found => found,
+        };
+        let found = found.map_err(say)?;
         let settled = match found {
             Found::Partial {
                 repair: Repair::Complete | Repair::Undo { .. } | Repair::Finish { .. },
                 ..
-            } => migrator.repair(&workspace, version).await.map_err(say)?,
+            } => runner.repair(workspace, version).await.map_err(say)?,
             other => other,
         };
         Ok(match settled {
@@ -343,7 +361,7 @@ impl Database for GuardedDatabase {
             Found::Partial { repair, .. } => Resolution::Unknown {
                 reason: match repair {
                     Repair::Human { why } => {
-                        let table = self.migrations.layout.state_table();
+                        let table = self.state_table();
                         format!(
                             "{why}; see what of it is there, correct its row in {table}, then `ripcord resume`"
                         )
@@ -358,7 +376,7 @@ impl Database for GuardedDatabase {
     async fn restore(&self, backup: &str, run: &Run) -> Result<(), Error> {
         let source = self.source(Some(&run.tag));
         let id: BackupId = backup.parse().map_err(|e| of_backup("restore", e))?;
-        let into = restored_name(self.conninfo.database(), &id);
+        let into = restored_name(self.releases.database.conninfo.database(), &id);
         let progress = BackupProgress::new(Arc::clone(&self.output));
         // After a crash behind the rename there is nothing left to restore: the switch says so.
         let switch = Switch::new(&into, id.clone());
@@ -389,17 +407,23 @@ impl Database for GuardedDatabase {
 
     async fn end_sessions(&self, deployments: &[String], now: &Tag) -> Result<u32, Error> {
         // A switch that was cut off may have left the database refusing connections.
-        if self.conninfo.connect().await.is_err()
+        if self.releases.database.conninfo.connect().await.is_err()
             && let Err(e) = self.source(Some(now)).reopen().await
         {
             self.output.warn(&crate::report::chain(&e));
         }
-        sessions::end_older(&self.conninfo, deployments, now, END_SESSIONS).await
+        sessions::end_older(
+            &self.releases.database.conninfo,
+            deployments,
+            now,
+            END_SESSIONS,
+        )
+        .await
     }
 }
 
 /// Whether a definition is of that table or of what comes with it: its columns, its key.
-fn belongs_to(object: &str, table: &str) -> bool {
+pub(crate) fn belongs_to(object: &str, table: &str) -> bool {
     let key = format!("{table}_pkey");
     object
         .split([' ', '.', '"', '('])
@@ -414,47 +438,4 @@ pub(crate) fn restored_name(live: &str, id: &BackupId) -> String {
         room -= 1;
     }
     format!("{}{suffix}", &live[..room])
-}
-
-/// Writes statements outside a transaction into the journal before they are sent.
-#[derive(Debug)]
-struct Journaled<'a>(&'a Run);
-
-impl Journaled<'_> {
-    async fn note(
-        &self,
-        step: &Step,
-        acknowledged: bool,
-    ) -> Result<(), ripcord_migration_guard::Error> {
-        if step.transaction == Transactional::Yes {
-            return Ok(());
-        }
-        let statement = Statement {
-            version: step.version.clone(),
-            index: step.index,
-            total: step.total,
-            text: step.summary.clone(),
-            acknowledged,
-        };
-        self.0.ledger.statement(statement).await.map_err(|e| {
-            let subject = format!("statement {} of {}", step.index + 1, step.version);
-            ripcord_migration_guard::Error::new(
-                ripcord_migration_guard::ErrorKind::Stopped,
-                "journal",
-                subject,
-            )
-            .because(e.chain())
-        })
-    }
-}
-
-#[async_trait]
-impl StepObserver for Journaled<'_> {
-    async fn before(&self, step: &Step) -> Result<(), ripcord_migration_guard::Error> {
-        self.note(step, false).await
-    }
-
-    async fn after(&self, step: &Step) -> Result<(), ripcord_migration_guard::Error> {
-        self.note(step, true).await
-    }
 }

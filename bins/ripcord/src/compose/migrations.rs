@@ -53,7 +53,7 @@ fn loss(loss: &Loss) -> String {
 }
 
 /// A finding on one line.
-pub(super) fn describe(finding: &Finding) -> String {
+pub(crate) fn describe(finding: &Finding) -> String {
     let file = finding
         .file
         .file_name()

@@ -30,8 +30,16 @@ pub(super) fn read(
     Ok(read)
 }
 
+/// The variable that the connection string comes from, if it is one.
+pub(super) fn url_env<'a>(top: &Section<'a>) -> Result<Option<&'a str>, ConfigError> {
+    match top.table("database")? {
+        Some(section) => section.text("url_env"),
+        None => Ok(None),
+    }
+}
+
 fn postgres(reader: &mut Reader<'_>, section: &Section<'_>) -> Result<DatabaseConfig, ConfigError> {
-    let conninfo = reader.conninfo(section)?;
+    let (conninfo, url) = reader.connection(section)?;
     if !conninfo.names_database() {
         return Err(section
             .wrong(given(section), "the connection string names no database")
@@ -40,6 +48,8 @@ fn postgres(reader: &mut Reader<'_>, section: &Section<'_>) -> Result<DatabaseCo
     let container = section.text("container")?.map(str::to_owned);
     Ok(DatabaseConfig {
         conninfo,
+        url: Secret::new(url),
+        url_env: section.text("url_env")?.map(str::to_owned),
         container,
     })
 }

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use ripcord_conninfo::Conninfo;
 use ripcord_health_probe::GatePolicy;
-use ripcord_migration_guard::Layout;
+use ripcord_migration_guard::frameworks::Framework;
+use ripcord_migration_guard::{Layout, Policy};
 use ripcord_notify::Severity;
 
-use super::{BackupConfig, CheckConfig};
+use super::{BackupConfig, CheckConfig, RehearsalConfig};
 
 /// Everything `ripcord.toml` says about one environment.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub bake: Duration,
     /// The journal's file.
     pub journal: PathBuf,
+    /// How a way back is tried out.
+    pub rehearsal: RehearsalConfig,
     /// Who is told.
     pub notify: Vec<NotifyConfig>,
     /// Every secret that was resolved, to be masked wherever text goes out.
@@ -109,6 +112,10 @@ pub struct GateConfig {
 pub struct DatabaseConfig {
     /// Where it is.
     pub conninfo: Conninfo,
+    /// The same as it was given.
+    pub url: ripcord_notify::Secret,
+    /// The environment variable that it was read from.
+    pub url_env: Option<String>,
     /// The container that it can only be reached from.
     pub container: Option<String>,
 }
@@ -123,18 +130,89 @@ pub struct MysqlConfig {
 /// `[migrations]`.
 #[derive(Clone, Debug)]
 pub struct MigrationsConfig {
-    /// How they are laid out.
-    pub layout: Layout,
-    /// Folder inside a release.
+    /// Who runs them.
+    pub tool: MigrationTool,
+    /// Folder inside a release: of the files, or of the project.
     pub path: PathBuf,
-    /// How long a statement may wait for a lock before it gives up and is tried again.
-    pub lock_timeout: Duration,
-    /// How long a statement may run.
-    pub statement_timeout: Duration,
+    /// How a run is bounded.
+    pub limits: RunLimits,
     /// Whether the service looks at the history when it starts and refuses one it does not know.
     pub checks_history: bool,
     /// The size from which a table is large, so that blocking it is refused.
     pub large_table: u64,
+    /// What the team wants to hear about them.
+    pub policy: PolicyConfig,
+}
+
+/// `[migrations] layout`.
+#[derive(Clone, Debug)]
+pub enum MigrationTool {
+    /// We, from SQL files that are laid out like this.
+    Sql(Layout),
+    /// The project's own code.
+    Framework(Box<FrameworkConfig>),
+}
+
+impl MigrationTool {
+    /// The name as it is spelled in the configuration.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Sql(layout) => layout.as_str(),
+            Self::Framework(config) => config.framework.as_str(),
+        }
+    }
+}
+
+/// How the code of a Django or Alembic project is run.
+#[derive(Clone, Debug)]
+pub struct FrameworkConfig {
+    /// Which of the two.
+    pub framework: Framework,
+    /// The program that runs Python, and its arguments; empty: the project's own `.venv` or `venv`, or `python3`.
+    pub python: Vec<String>,
+    /// Arguments of `alembic`, or Django's script in place of `manage.py`.
+    pub arguments: Vec<String>,
+    /// Variables that the project sees wherever it runs, and that are no secrets.
+    pub plain_env: Vec<(String, String)>,
+    /// Secret variables that it sees besides; of two with one name these count.
+    pub env: Vec<(String, ripcord_notify::Secret)>,
+    /// The variable from which the project's settings read the connection string.
+    pub url_env: String,
+    /// The connection string of `[database]`, as it was given.
+    pub url: ripcord_notify::Secret,
+    /// Django's name for the database.
+    pub database: String,
+    /// How long reading the state may take.
+    pub read_timeout: Duration,
+    /// How long one migration may take.
+    pub run_timeout: Duration,
+}
+
+/// How a run of migrations is bounded.
+#[derive(Clone, Debug)]
+pub struct RunLimits {
+    /// How long a statement may wait for a lock before it gives up and is tried again.
+    pub lock_timeout: Duration,
+    /// How long a statement may run; zero is no limit.
+    pub statement_timeout: Duration,
+    /// How often a transaction is tried that lost a lock or a deadlock.
+    pub attempts: u32,
+    /// No attempt begins later than this after the first.
+    pub retry_within: Duration,
+    /// How long others may wait behind us before we give way; `None` is for ever.
+    pub queue_limit: Option<Duration>,
+    /// How long another run is waited for.
+    pub wait: Duration,
+}
+
+/// `[migrations.policy]`, or the file that it names.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyConfig {
+    /// Levels and exceptions.
+    pub policy: Policy,
+    /// Where they stand.
+    pub file: PathBuf,
 }
 
 /// `[deploy]`.

@@ -3,14 +3,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ripcord_conninfo::{Conninfo, Surroundings};
-use ripcord_migration_guard::Layout;
 use ripcord_notify::{Secret, Severity};
 
 use super::section::Section;
 use super::tree::{self, Entry, Node, Table, Value};
 use super::{
-    Config, ConfigError, ManagerConfig, MigrationsConfig, NotifyConfig, NotifyKind, ReleaseConfig,
-    WriterConfig,
+    Config, ConfigError, ManagerConfig, NotifyConfig, NotifyKind, ReleaseConfig, WriterConfig,
 };
 
 /// Where the file came from and what it may refer to.
@@ -128,6 +126,7 @@ fn read(
     let section = Section::root(file, &node)?;
     let mut reader = Reader {
         around: sources.around,
+        file: sources.file.to_owned(),
         folder: sources
             .file
             .parent()
@@ -144,6 +143,7 @@ fn read(
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     around: &'a dyn Surroundings,
+    file: PathBuf,
     folder: PathBuf,
     resolve: Resolve,
     secrets: Vec<String>,
@@ -200,26 +200,10 @@ impl Reader<'_> {
         };
         let migrations = top
             .table("migrations")?
-            .map(|s| migrations(&s))
+            .map(|s| super::migrations::read(self, &s, database.as_ref()))
             .transpose()?;
-        if migrations.is_some() && mysql.is_some() {
-            return Err(top
-                .wrong(
-                    "migrations",
-                    "[migrations] cannot go with a `mysql` database",
-                )
-                .with_hint(
-                    "MySQL and MariaDB are backed up by `ripcord backup`; leave [migrations] out",
-                ));
-        }
-        if migrations.is_some() && database.is_none() {
-            return Err(top.wrong("migrations", "[migrations] needs a [database]"));
-        }
-        if migrations.is_some() && database.as_ref().is_some_and(|d| d.container.is_some()) {
-            let message = "[migrations] cannot reach a database inside of a container";
-            return Err(top
-                .wrong("migrations", message)
-                .with_hint("publish the server's port, and leave `database.container` out"));
+        if migrations.is_some() {
+            super::migrations::expect_fit(top, database.as_ref(), mysql.is_some())?;
         }
         let backup = top
             .table("backup")?
@@ -238,6 +222,12 @@ impl Reader<'_> {
             None => Duration::from_secs(120),
         };
         let journal = self.journal(top, &service, environment)?;
+        let rehearsal = super::rehearsal::read(
+            self,
+            top.table("rehearsal")?.as_ref(),
+            super::database::url_env(top)?,
+            journal.with_file_name("rehearsal"),
+        )?;
         let mut notify = Vec::new();
         for section in top.tables("notify")? {
             notify.push(self.notify(&section)?);
@@ -256,6 +246,7 @@ impl Reader<'_> {
             deploy,
             bake,
             journal,
+            rehearsal,
             notify,
             secrets: std::mem::take(&mut self.secrets),
             warnings: std::mem::take(&mut self.warnings),
@@ -265,6 +256,35 @@ impl Reader<'_> {
     /// A path relative to the configuration's folder.
     pub(super) fn path(&self, text: &str) -> PathBuf {
         self.folder.join(text)
+    }
+
+    /// The configuration's file as the user named it.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// A file that the configuration names, which holds no secret.
+    pub(super) fn text_of_file(
+        &self,
+        section: &Section<'_>,
+        key: &'static str,
+        path: &str,
+    ) -> Result<String, ConfigError> {
+        let full = self.path(path);
+        let unread =
+            |why: String| section.wrong(key, format!("cannot read {}: {why}", full.display()));
+        let bytes = self.around.read(&full).map_err(|e| unread(e.to_string()))?;
+        String::from_utf8(bytes).map_err(|_| unread("it is not UTF-8".to_owned()))
+    }
+
+    /// A variable that is handed on and is no secret. One that is not set is a mistake as well.
+    pub(super) fn plain_variable(
+        &self,
+        section: &Section<'_>,
+        key: &'static str,
+        name: &str,
+    ) -> Result<String, ConfigError> {
+        self.variable(section, key, name)
     }
 
     /// Whether references are followed, so that there is something to check.
@@ -387,12 +407,21 @@ impl Reader<'_> {
 
     /// A PostgreSQL connection, by reference only.
     pub(super) fn conninfo(&mut self, section: &Section<'_>) -> Result<Conninfo, ConfigError> {
+        self.connection(section).map(|(conninfo, _)| conninfo)
+    }
+
+    /// The same, with the text as it was given.
+    pub(super) fn connection(
+        &mut self,
+        section: &Section<'_>,
+    ) -> Result<(Conninfo, String), ConfigError> {
         let text = self.need_secret(section, ["url", "url_env", "url_file"])?;
         if self.resolve == Resolve::No {
             return Conninfo::parse(
                 "host=localhost dbname=unresolved user=unresolved",
                 &ripcord_conninfo::Nothing,
             )
+            .map(|conninfo| (conninfo, text))
             .map_err(|e| section.wrong("url", e.to_string()));
         }
         let key = ["url", "url_env", "url_file"]
@@ -415,7 +444,7 @@ impl Reader<'_> {
         self.secrets
             .extend(conninfo.secrets().into_iter().map(str::to_owned));
         self.warnings.extend(conninfo.warnings().iter().cloned());
-        Ok(conninfo)
+        Ok((conninfo, text))
     }
 
     fn release(&self, section: &Section<'_>) -> Result<ReleaseConfig, ConfigError> {
@@ -540,40 +569,6 @@ fn argv(section: &Section<'_>, key: &'static str) -> Result<Vec<String>, ConfigE
         Some(argv) => Ok(argv),
         None => Err(section.missing(key)),
     }
-}
-
-fn migrations(section: &Section<'_>) -> Result<MigrationsConfig, ConfigError> {
-    let layouts = Layout::ALL.map(|layout| (layout.as_str(), layout));
-    let layout = section
-        .choice("layout", &layouts)?
-        .ok_or_else(|| section.missing("layout"))?;
-    section.choice("run", &[("workspace", ())])?;
-    let starts = [("checks-history", true), ("ignores-history", false)];
-    let read = MigrationsConfig {
-        layout,
-        path: PathBuf::from(section.text("path")?.unwrap_or("migrations")),
-        lock_timeout: section
-            .duration("lock_timeout")?
-            .unwrap_or(Duration::from_secs(5)),
-        statement_timeout: section
-            .duration("statement_timeout")?
-            .unwrap_or(Duration::from_secs(900)),
-        // The runners of sqlx and refinery refuse a history with versions they do not know.
-        checks_history: section
-            .choice("at_start", &starts)?
-            .unwrap_or(matches!(layout, Layout::Sqlx | Layout::Refinery)),
-        large_table: section.size("large_table")?.unwrap_or(1 << 30),
-    };
-    if read.path.is_absolute()
-        || read
-            .path
-            .components()
-            .any(|c| c == std::path::Component::ParentDir)
-    {
-        return Err(section.wrong("path", "`migrations.path` is a folder inside the release"));
-    }
-    section.finish()?;
-    Ok(read)
 }
 
 /// A name that goes into paths, variables and messages.

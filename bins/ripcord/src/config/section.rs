@@ -136,6 +136,36 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Whether the value of `key` is a string, where it may also be something else.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        let value = self.table.get(key).map(|entry| &entry.node.value);
+        matches!(value, Some(Value::Text(_)))
+    }
+
+    /// The keys of a table whose keys are free names, each with its value, which has to be one of `choices`.
+    pub(super) fn named<T: Copy>(
+        &self,
+        choices: &[(&str, T)],
+    ) -> Result<Vec<(&'a str, T)>, ConfigError> {
+        let mut named = Vec::new();
+        for (name, entry) in self.table {
+            let Value::Text(text) = &entry.node.value else {
+                let what = entry.node.value.what();
+                let message = format!("`{}` has to be a string, not {what}", self.name(name));
+                return Err(self.wrong(name, message));
+            };
+            named.push((name.as_str(), self.chosen(name, text, choices)?));
+        }
+        Ok(named)
+    }
+
+    /// An error about the name of `key` itself.
+    pub(super) fn wrong_name(&self, key: &str, message: impl Into<String>) -> ConfigError {
+        let place = self.table.get(key).map(|e| (e.line, e.column));
+        let (line, column) = place.unwrap_or((self.line, self.column));
+        ConfigError::new(self.file, line, column, message)
+    }
+
     pub(super) fn duration(&self, key: &'static str) -> Result<Option<Duration>, ConfigError> {
         self.text_of(key, "a duration like \"30s\"", parse_duration)
     }
@@ -166,11 +196,20 @@ impl<'a> Section<'a> {
         key: &'static str,
         choices: &[(&str, T)],
     ) -> Result<Option<T>, ConfigError> {
-        let Some(text) = self.text(key)? else {
-            return Ok(None);
-        };
+        match self.text(key)? {
+            Some(text) => self.chosen(key, text, choices).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn chosen<T: Copy>(
+        &self,
+        key: &str,
+        text: &str,
+        choices: &[(&str, T)],
+    ) -> Result<T, ConfigError> {
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
-            return Ok(Some(*value));
+            return Ok(*value);
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let mut error = self.wrong(key, format!("`{}` cannot be {text:?}", self.name(key)));

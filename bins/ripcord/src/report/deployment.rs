@@ -25,6 +25,8 @@ pub struct DeploymentReport {
     pub reasons: Vec<String>,
     /// The rollback plan, once decided.
     pub plan: Option<PlanReport>,
+    /// What people should know, exceptions with their reasons included.
+    pub findings: Vec<String>,
     /// What was done.
     pub steps: Vec<Step>,
     /// Messages that did not arrive.
@@ -42,7 +44,7 @@ pub struct DeploymentReport {
 /// A rollback plan.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlanReport {
-    /// `CodeOnly`, `Revert`, `Restore`, `ForwardOnly`.
+    /// `CodeOnly`, `Revert`, `PreserveAndRevert`, `Restore`, `ForwardOnly`.
     pub class: String,
     /// `proved` or `assumed`.
     pub basis: String,
@@ -102,6 +104,7 @@ impl DeploymentReport {
             reason_code,
             reasons,
             plan: story.plan.as_ref().map(PlanReport::of),
+            findings: story.findings.clone(),
             steps: story
                 .steps
                 .iter()
@@ -132,6 +135,7 @@ impl DeploymentReport {
             reason_code: reason.code.clone(),
             reasons: vec![reason.text.clone()],
             plan: None,
+            findings: Vec::new(),
             steps: Vec::new(),
             undelivered: Vec::new(),
             begun: None,

@@ -2,9 +2,9 @@ use jiff::Timestamp;
 
 use super::flight::{Flight, Halt, Writing, halt_of};
 use super::{Answer, Engine, Request, Survey};
-use crate::database::BackupPurpose;
+use crate::database::{BackupPurpose, BackupRecord, Rehearsed};
 use crate::journal::{Act, Ending, Event, Kind, Story};
-use crate::plan::{Class, Reason, Strategy};
+use crate::plan::{self, Class, Reason, Strategy};
 use crate::verifier::{Phase, Verdict};
 use crate::{Error, ErrorKind, Release};
 
@@ -31,7 +31,7 @@ impl Engine {
             self.journal.release(&lease).await?;
             return Ok(Answer::Refused(reason));
         }
-        let survey = match self.survey(request).await {
+        let mut survey = match self.survey(request).await {
             Ok(survey) => survey,
             Err(e) => {
                 self.journal.release(&lease).await?;
@@ -51,7 +51,7 @@ impl Engine {
                         notes: request.notes.clone(),
                     })
                     .await?;
-                match before_arming(flight, request, &survey).await {
+                match before_arming(flight, request, &mut survey).await {
                     Ok(()) => {}
                     Err(halt) => return finish_halt(flight, halt).await,
                 }
@@ -94,7 +94,7 @@ impl Engine {
 async fn before_arming(
     flight: &Flight<'_>,
     request: &Request,
-    survey: &Survey,
+    survey: &mut Survey,
 ) -> Result<(), Halt> {
     // The gate before judges the release that runs; the first deployment has none.
     if survey.previous.is_some() && flight.engine.verifier.asks(Phase::Pre) {
@@ -135,50 +135,41 @@ async fn before_arming(
             Ok(())
         })
         .await?;
+    let provisional = flight.engine.rehearses(&survey.assessment);
     flight
         .step("guard", Required, async {
-            if survey.decision.blocked.is_empty() {
-                return Ok(());
+            match provisional {
+                // What follows from the class is not known yet.
+                true => stop_if(&survey.decision.whatever_the_class()),
+                false => stop_if(&survey.decision.blocked),
             }
-            Err(Halt::Because {
-                code: survey
-                    .decision
-                    .blocked
-                    .first()
-                    .map(|r| r.code.clone())
-                    .unwrap_or_default(),
-                reasons: survey
-                    .decision
-                    .blocked
-                    .iter()
-                    .map(|r| r.text.clone())
-                    .collect(),
-                ending: Ending::Blocked,
-            })
         })
         .await?;
     if !survey.assessment.pending.is_empty()
         && let Some(database) = &flight.engine.database
     {
-        flight
+        let made = flight
             .step("backup", Required, async {
                 let run = flight.run();
                 let prior = serde_json::to_value(&survey.schema).unwrap_or_default();
                 let work = database.back_up(BackupPurpose::BeforeMigrating, &run);
-                let made = flight.act(Act::Backup, prior, Required, work).await?;
-                if survey.decision.plan.class == Class::Restore && !made.readable {
-                    return Err(Halt::Because {
-                        code: "backup_unreadable".to_owned(),
-                        reasons: vec![format!(
-                            "the only way back is restoring backup {}, and this machine has not shown that it can decrypt it",
-                            made.id
-                        )],
-                        ending: Ending::Blocked,
-                    });
-                }
-                Ok(made)
+                flight.act(Act::Backup, prior, Required, work).await
             })
             .await?;
+        if provisional {
+            flight
+                .step("rehearse", Required, flight.rehearse(survey, &made))
+                .await?;
+        }
+        if survey.decision.plan.class == Class::Restore && !made.readable {
+            return Err(Halt::because(
+                "backup_unreadable",
+                format!(
+                    "the only way back is restoring backup {}, and this machine has not shown that it can decrypt it",
+                    made.id
+                ),
+            ));
+        }
     }
     flight
         .note(
@@ -198,6 +189,54 @@ async fn before_arming(
         .await
         .map_err(|e| Halt::error("journal_unwritable", e))?;
     flight.note(Event::Armed, Required).await
+}
+
+/// Halts for all of these reasons, if there are any.
+fn stop_if(blocked: &[Reason]) -> Result<(), Halt> {
+    let Some(first) = blocked.first() else {
+        return Ok(());
+    };
+    Err(Halt::Because {
+        code: first.code.clone(),
+        reasons: blocked.iter().map(|r| r.text.clone()).collect(),
+        ending: Ending::Blocked,
+    })
+}
+
+impl Flight<'_> {
+    /// Tries the way back out, writes down what that has shown, and decides the plan by it.
+    async fn rehearse(&self, survey: &mut Survey, made: &BackupRecord) -> Result<(), Halt> {
+        let Some(database) = &self.engine.database else {
+            return Ok(());
+        };
+        let act = Act::Rehearse {
+            backup: made.id.clone(),
+        };
+        let run = self.run();
+        let mut outcome = Rehearsed::Not;
+        let work = async {
+            let previous = survey.previous.clone();
+            outcome = database
+                .rehearse(previous, &survey.release, &survey.assessment, made, &run)
+                .await?;
+            Ok(())
+        };
+        self.act(act, serde_json::Value::Null, Required, work).await?;
+        match outcome {
+            Rehearsed::Not => {}
+            Rehearsed::Refused(reason) => return stop_if(&[reason]),
+            Rehearsed::Tried(evidence) => {
+                let event = Event::Rehearsed {
+                    evidence: evidence.clone(),
+                };
+                self.note(event, Required).await?;
+                survey.assessment.findings.extend(evidence.findings.iter().cloned());
+                survey.assessment.evidence = Some(evidence);
+            }
+        }
+        survey.decision = plan::decide(&survey.assessment, &survey.consent);
+        stop_if(&survey.decision.blocked)
+    }
 }
 
 /// Ends a run that changed nothing.
@@ -434,7 +473,7 @@ fn prunable(stories: &[Story], applied: &[String], keep: usize) -> Vec<Release> 
 }
 
 /// Sortable, short enough for an application name of 63 bytes, and different for two runs in one second.
-pub(super) fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     let now = Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
     let letters = b"abcdefghjkmnpqrstuvwxyz23456789";
     let suffix: String = (0..5)

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Engine, Stop};
 use crate::journal::{Act, Ending, Event, Lease, Outcome, Record, Story};
-use crate::run::{Child, Ledger, Run, Statement, Tag};
+use crate::run::{Child, Ledger, Run, Statement, Tag, WayBack};
 use crate::verifier::{Judgement, Phase, Verdict};
 use crate::{Error, ErrorKind, Release};
 
@@ -315,6 +315,8 @@ const fn code_of(act: &Act) -> &'static str {
     match act {
         Act::Prepare { .. } => "prepare_failed",
         Act::Backup => "backup_failed",
+        Act::Rehearse { .. } => "rehearsal_impossible",
+        Act::Preserve { .. } => "preserve_failed",
         Act::Quiesce => "quiesce_failed",
         Act::Migrate { .. } => "migrate_failed",
         Act::Revert { .. } => "revert_failed",
@@ -363,5 +365,9 @@ impl Ledger for JournalLedger {
 
     async fn statement(&self, statement: Statement) -> Result<(), Error> {
         self.write(Event::Statement { statement }).await
+    }
+
+    async fn way_back(&self, way: WayBack) -> Result<(), Error> {
+        self.write(Event::WayBack { way }).await
     }
 }

@@ -141,6 +141,7 @@ impl Engine {
             lost,
             restore_allowed: false,
             strategy: Strategy::StopTheWorld,
+            preserve: Vec::new(),
         };
         let activate = vec![format!("activate {target}"), "verify it".to_owned()];
         let Some(database) = &self.database else {

@@ -3,6 +3,7 @@
 mod deploy;
 mod flight;
 mod manual;
+mod rehearse;
 mod resume;
 mod schema;
 mod stop;
@@ -12,6 +13,7 @@ mod undo;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use deploy::new_id;
 pub use manual::Return;
 pub use resume::Direction;
 pub use stop::{Stop, StopSwitch};
@@ -48,6 +50,8 @@ pub struct Policy {
     pub backup_need: BackupNeed,
     /// How many releases that were good are kept besides the ones somebody may return to. Default 5.
     pub keep: usize,
+    /// For how long what a rehearsal has shown is believed. Default 24 h.
+    pub evidence_max_age: Duration,
 }
 
 impl Policy {
@@ -63,6 +67,7 @@ impl Policy {
             patience: Duration::from_secs(60),
             backup_need: BackupNeed::WithMigrations,
             keep: 5,
+            evidence_max_age: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

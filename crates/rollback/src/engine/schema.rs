@@ -54,7 +54,7 @@ impl Flight<'_> {
         }
         match back.class {
             Class::CodeOnly => Ok(()),
-            Class::Revert => {
+            Class::Revert | Class::PreserveAndRevert => {
                 self.step("undo_backup", BestEffort, async {
                     let work = database
                         .back_up(BackupPurpose::BeforeReverting, &self.run())
@@ -66,6 +66,10 @@ impl Flight<'_> {
                     Ok(())
                 })
                 .await?;
+                if back.class == Class::PreserveAndRevert {
+                    self.step("preserve", BestEffort, self.preserve(back, database))
+                        .await?;
+                }
                 self.step("revert", BestEffort, self.revert(&there, database))
                     .await?;
                 self.compare(back, database).await
@@ -153,6 +157,23 @@ impl Flight<'_> {
             }
         }
         Ok(there)
+    }
+
+    /// Exports what the downs drop, unless that was done before the first of them.
+    async fn preserve(&self, back: &Back, database: &dyn Database) -> Result<(), Halt> {
+        let story = self.story().map_err(|e| Halt::error("journal_unwritable", e))?;
+        let mut begun = story.acts.iter();
+        if story.preserved.is_some() && begun.any(|(act, _, _)| matches!(act, Act::Revert { .. })) {
+            return Ok(());
+        }
+        let act = Act::Preserve {
+            what: back.preserve.clone(),
+        };
+        let run = self.run();
+        let work = database.preserve(&back.preserve, &run);
+        self.act(act, serde_json::Value::Null, BestEffort, work)
+            .await
+            .map(drop)
     }
 
     async fn revert(

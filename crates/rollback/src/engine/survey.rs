@@ -1,6 +1,6 @@
 use super::{BackupNeed, Engine, Request};
-use crate::journal::{Ending, Kind, Story};
-use crate::plan::{self, Assessment, Decision, Reason};
+use crate::journal::{Ending, Event, Kind, Story};
+use crate::plan::{self, Assessment, Consent, Decision, Reason};
 use crate::{Error, Observed, Release, Running, SchemaState};
 
 /// Everything a deployment would do, found out without changing anything.
@@ -16,7 +16,9 @@ pub struct Survey {
     pub assessment: Assessment,
     /// The schema as it is.
     pub schema: Option<SchemaState>,
-    /// The plan, and what forbids it.
+    /// What is allowed.
+    pub consent: Consent,
+    /// The plan, and what forbids it. Provisional where a rehearsal is going to decide.
     pub decision: Decision,
 }
 
@@ -97,6 +99,8 @@ impl Engine {
         if consent.restart_seconds.is_none() {
             consent.restart_seconds = self.last_restart().await?;
         }
+        self.add_evidence(&mut assessment, previous.as_ref(), schema.as_ref())
+            .await?;
         let decision = plan::decide(&assessment, &consent);
         Ok(Survey {
             release,
@@ -104,8 +108,50 @@ impl Engine {
             previous,
             assessment,
             schema,
+            consent,
             decision,
         })
+    }
+
+    /// Whether a deployment of this would try its way back out first.
+    #[must_use]
+    pub fn rehearses(&self, assessment: &Assessment) -> bool {
+        !assessment.pending.is_empty()
+            && assessment.evidence.is_none()
+            && self.database.as_ref().is_some_and(|d| d.rehearses())
+    }
+
+    /// The newest evidence that still holds for exactly this.
+    async fn add_evidence(
+        &self,
+        assessment: &mut Assessment,
+        previous: Option<&Release>,
+        schema: Option<&SchemaState>,
+    ) -> Result<(), Error> {
+        let Some(key) = &mut assessment.key else {
+            return Ok(());
+        };
+        key.previous = previous.map(|release| release.id.clone());
+        if let Some(schema) = schema {
+            key.schema.clone_from(&schema.schema);
+        }
+        let records = self.journal.replay(None).await?;
+        let found = records.into_iter().rev().find_map(|record| match record.event {
+            Event::Rehearsed { evidence } if evidence.key.covers(key, self.policy.evidence_max_age) => {
+                Some(evidence)
+            }
+            _ => None,
+        });
+        if let Some(evidence) = found {
+            assessment.findings.push(format!(
+                "rehearsed {} ago on backup {}: that still holds",
+                ago(key.at.duration_since(evidence.key.at)),
+                evidence.key.backup
+            ));
+            assessment.findings.extend(evidence.findings.iter().cloned());
+            assessment.evidence = Some(evidence);
+        }
+        Ok(())
     }
 
     /// Migrations of releases that failed and whose plan left the schema as it was.
@@ -135,6 +181,15 @@ impl Engine {
             .filter(|s| s.committed && s.kind == Kind::Deploy)
             .map(restart_seconds)
             .find(|seconds| *seconds > 0.0))
+    }
+}
+
+/// As a person would say it.
+fn ago(age: jiff::SignedDuration) -> String {
+    match age.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
     }
 }
 

@@ -1,6 +1,7 @@
 use super::deploy::finish_halt;
 use super::flight::{Flight, Halt, Writing, halt_of};
 use crate::database::SchemaState;
+use crate::evidence::Preserve;
 use crate::journal::{Act, Ending, Event, Kind, Story};
 use crate::plan::Class;
 use crate::verifier::{Phase, Verdict};
@@ -18,6 +19,8 @@ pub(super) struct Back {
     pub(super) target: Option<Release>,
     /// How.
     pub(super) class: Class,
+    /// What is exported before the downs.
+    pub(super) preserve: Vec<Preserve>,
     /// Migrations that may be in the database and were not before, oldest first, with their owners.
     pub(super) migrations: Vec<(String, Release)>,
     /// The schema to come back to.
@@ -48,6 +51,7 @@ impl Back {
                 Kind::Rollback => Some(story.release.clone()),
             },
             class: plan.map_or(Class::CodeOnly, |p| p.class),
+            preserve: plan.map(|p| p.preserve.clone()).unwrap_or_default(),
             migrations: match story.kind {
                 Kind::Deploy => story.migrations_begun(),
                 Kind::Rollback => story.extra.clone(),
@@ -132,7 +136,8 @@ impl Flight<'_> {
                     // What is written since the backup is only given up when the downs themselves do not work.
                     let downs_fail =
                         matches!(failed_at.as_str(), "revert_failed" | "schema_differs");
-                    if back.class == Class::Revert && back.backup.is_some() && downs_fail {
+                    let reverts = matches!(back.class, Class::Revert | Class::PreserveAndRevert);
+                    if reverts && back.backup.is_some() && downs_fail {
                         back.class = Class::Restore;
                     }
                 }

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::Owner;
 use crate::Release;
+use crate::evidence::{Evidence, Preserve};
 use crate::plan::RollbackPlan;
-use crate::run::{Child, Statement};
+use crate::run::{Child, Statement, WayBack};
 use crate::verifier::{Judgement, Phase};
 
 /// One line of the journal.
@@ -46,6 +47,16 @@ pub enum Act {
     },
     /// Making a backup.
     Backup,
+    /// Trying the way back out on a copy.
+    Rehearse {
+        /// The backup that is restored.
+        backup: String,
+    },
+    /// Exporting what downs are about to drop.
+    Preserve {
+        /// Tables and columns.
+        what: Vec<Preserve>,
+    },
     /// Stopping everything that writes.
     Quiesce,
     /// Applying one migration.
@@ -84,6 +95,11 @@ impl fmt::Display for Act {
         match self {
             Self::Prepare { release } => write!(f, "prepare {release}"),
             Self::Backup => f.write_str("back up"),
+            Self::Rehearse { backup } => write!(f, "rehearse on {backup}"),
+            Self::Preserve { what } => {
+                let what: Vec<String> = what.iter().map(ToString::to_string).collect();
+                write!(f, "export {}", what.join(", "))
+            }
             Self::Quiesce => f.write_str("stop writers"),
             Self::Migrate { version, .. } => write!(f, "migrate {version}"),
             Self::Revert { version, .. } => write!(f, "revert {version}"),
@@ -198,6 +214,21 @@ pub enum Event {
     Statement {
         /// Which.
         statement: Statement,
+    },
+    /// How a migration that is about to be applied can be taken back, whatever becomes of its file.
+    WayBack {
+        /// The way.
+        way: WayBack,
+    },
+    /// A way back was tried out on a copy.
+    Rehearsed {
+        /// What that has shown.
+        evidence: Box<Evidence>,
+    },
+    /// A migration was taken back by hand, so that its way back is of no more use.
+    TakenBack {
+        /// Its version.
+        version: String,
     },
     /// A gate answered.
     Judged {

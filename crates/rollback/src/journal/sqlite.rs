@@ -13,8 +13,9 @@ use super::sqlite_lease;
 use super::{Acquired, Event, Holder, Journal, Lease, Owner, Record};
 use crate::{Error, ErrorKind};
 
-/// The version of the tables, in `PRAGMA user_version`.
-const VERSION: i64 = 1;
+/// The version of the tables and of what may stand in them, in `PRAGMA user_version`. Since 2 there are ways back of
+/// migrations, which older programs do not know.
+const VERSION: i64 = 2;
 /// "RIPC", so that `file` and a reader can tell whose database this is.
 const APPLICATION_ID: i64 = 0x5249_5043;
 /// Room for the records of two attempts at going back: about 60 records of at most 4 KiB, WAL frames included.
@@ -81,7 +82,27 @@ impl SqliteJournal {
             Err(e) => return Err(Error::new("create", &name, ErrorKind::Io).with_source(e)),
         }
         let connection = Connection::open(path).map_err(|e| failed("open", path, e))?;
-        Self::with(path, connection)
+        let journal = Self::with(path, connection)?;
+        journal.raise()?;
+        Ok(journal)
+    }
+
+    /// Whoever may write makes it a journal of this version, which an older program then refuses.
+    fn raise(&self) -> Result<(), Error> {
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let fail = |e| failed("open", &self.path, e);
+        let version: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(fail)?;
+        if version < VERSION {
+            connection
+                .pragma_update(None, "user_version", VERSION)
+                .map_err(fail)?;
+        }
+        Ok(())
     }
 
     /// Opens an existing journal for reading only; nothing is created. `None` when there is none yet.

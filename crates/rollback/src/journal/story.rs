@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{Act, Ending, Event, Kind, Outcome, Record};
 use crate::Release;
-use crate::database::{BackupRecord, SchemaState};
+use crate::database::{BackupRecord, PreserveRecord, SchemaState};
+use crate::evidence::Evidence;
 use crate::plan::RollbackPlan;
 use crate::run::Child;
 
@@ -43,6 +44,10 @@ pub struct Story {
     pub schema_committed: Option<SchemaState>,
     /// The verified backup made for it.
     pub backup: Option<BackupRecord>,
+    /// What trying the way back out has shown, in this deployment.
+    pub evidence: Option<Box<Evidence>>,
+    /// What was exported before downs dropped it.
+    pub preserved: Option<PreserveRecord>,
     /// Whether a failure has to run the plan.
     pub armed: bool,
     /// Whether the new release stays.
@@ -97,6 +102,8 @@ impl Story {
             schema_before: None,
             schema_committed: None,
             backup: None,
+            evidence: None,
+            preserved: None,
             armed: false,
             committed: false,
             undo_attempts: 0,
@@ -197,6 +204,9 @@ impl Story {
                         Outcome::Failed { error } => ActState::Failed(error.clone()),
                     };
                 }
+                if matches!(act, Act::Preserve { .. }) && *outcome == Outcome::Done {
+                    self.preserved = serde_json::from_value(made.clone()).ok();
+                }
                 if *act == Act::Backup && *outcome == Outcome::Done && self.backup.is_none() {
                     self.backup = serde_json::from_value(made.clone()).ok();
                 }
@@ -237,7 +247,11 @@ impl Story {
                     self.undo_reason = Some((reason_code.clone(), reasons.clone()));
                 }
             }
-            Event::UndoFailed { .. } | Event::Statement { .. } => {}
+            Event::Rehearsed { evidence } => self.evidence = Some(evidence.clone()),
+            Event::UndoFailed { .. }
+            | Event::Statement { .. }
+            | Event::WayBack { .. }
+            | Event::TakenBack { .. } => {}
             Event::AbortRequested { .. } => self.abort_requested = true,
             Event::Ended {
                 ending,

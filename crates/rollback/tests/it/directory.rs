@@ -11,7 +11,7 @@ use ripcord_rollback::backends::DirectoryBackend;
 use ripcord_rollback::managers::{CommandManager, CommandOptions, Writer};
 use ripcord_rollback::test_util::backend_conformance;
 use ripcord_rollback::{
-    Backend, Child, ErrorKind, Ledger, Run, Running, Statement, Tag, Witness, process,
+    Backend, Child, ErrorKind, Ledger, Run, Running, Statement, Tag, WayBack, Witness, process,
 };
 
 /// Asks the service: it keeps its release in a file while it lives, with its pid.
@@ -308,6 +308,9 @@ impl Ledger for Refusing {
         ))
     }
     async fn statement(&self, _: Statement) -> Result<(), ripcord_rollback::Error> {
+        Ok(())
+    }
+    async fn way_back(&self, _: WayBack) -> Result<(), ripcord_rollback::Error> {
         Ok(())
     }
 }

@@ -11,3 +11,4 @@ mod engine;
 mod journal;
 mod kills;
 mod mocks;
+mod old_journal;

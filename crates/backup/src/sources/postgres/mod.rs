@@ -17,6 +17,7 @@ mod hold;
 mod in_place;
 mod obstacles;
 mod options;
+mod partial;
 mod plain;
 mod restore;
 mod rows;

@@ -1,0 +1,132 @@
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+use ripcord_rollback::journal::Owner;
+use ripcord_rollback::process;
+use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
+
+/// Folders of scratch servers are called so.
+pub(super) const PREFIX: &str = "rehearsal-";
+/// Says who made the folder.
+const OWNER: &str = "owner.json";
+/// After this long a rehearsal is over, whoever made it.
+const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a server may take to end after SIGQUIT, which does not write anything any more.
+const END_WITHIN: Duration = Duration::from_secs(30);
+
+/// Who made a scratch folder, and when.
+#[derive(Debug, Serialize, Deserialize)]
+struct Made {
+    schema: u32,
+    by: Owner,
+    at: Timestamp,
+}
+
+/// Makes a folder for a scratch server that a later run finds again, whenever this one dies.
+pub(super) fn claim(parent: &Path, id: &str, by: &Owner) -> Result<PathBuf> {
+    let folder = parent.join(format!("{PREFIX}{id}"));
+    fs::create_dir_all(parent)
+        .and_then(|()| fs::create_dir(&folder))
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    let made = Made {
+        schema: 1,
+        by: by.clone(),
+        at: Timestamp::now(),
+    };
+    let path = folder.join(OWNER);
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(serde_json::to_string(&made)?.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(folder)
+}
+
+/// Ends scratch servers whose owner is gone, or that are older than a day, and removes their folders. Returns what was
+/// removed.
+///
+/// # Errors
+/// When a folder cannot be removed, or a server does not end.
+pub async fn sweep(parent: &Path) -> Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    let Ok(entries) = fs::read_dir(parent) else {
+        return Ok(removed);
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if ours && is_abandoned(&entry.path()) {
+            remove(&entry.path()).await?;
+            removed.push(entry.path());
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether nobody works in it any more. One without a readable owner was cut off while it was made, unless that was
+/// just now.
+fn is_abandoned(folder: &Path) -> bool {
+    let made = fs::read(folder.join(OWNER))
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Made>(&text).ok());
+    let Some(made) = made else {
+        let age = fs::metadata(folder).and_then(|m| m.modified()).ok();
+        let age = age.and_then(|at| at.elapsed().ok()).unwrap_or_default();
+        return age > Duration::from_secs(60);
+    };
+    let age = Timestamp::now().duration_since(made.at).unsigned_abs();
+    if age > OLDEST {
+        return true;
+    }
+    // Of another host or container nobody here can tell.
+    let same_boot = made.by.boot == process::boot_id();
+    let here = rustix::system::uname().nodename().to_string_lossy() == made.by.host;
+    match (same_boot, here) {
+        (false, here) => here,
+        (true, _) => made.by.is_near() && !process::is_alive(made.by.pid, made.by.started),
+    }
+}
+
+/// Ends the server in this folder if there is one, and removes the folder.
+pub(super) async fn remove(folder: &Path) -> Result<()> {
+    let data = folder.join("data");
+    if let Some(pid) = postmaster(&data) {
+        let started = process::start_time(pid).unwrap_or_default();
+        process::signal(pid, started, Signal::QUIT);
+        let gone = || !process::is_alive(pid, started);
+        if !process::wait_until(END_WITHIN, gone).await {
+            process::signal(pid, started, Signal::KILL);
+            process::wait_until(END_WITHIN, gone).await;
+        }
+    }
+    // Its children notice that it is gone, and may write a last file meanwhile.
+    let mut tries = 0;
+    loop {
+        match fs::remove_dir_all(folder) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(_) if tries < 100 => tries += 1,
+            Err(e) => {
+                return Err(e).with_context(|| format!("cannot remove {}", folder.display()));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The server that runs in this folder, and no other process that has its number by now.
+fn postmaster(data: &Path) -> Option<i32> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let pid: i32 = text.lines().next()?.trim().parse().ok()?;
+    Pid::from_raw(pid)?;
+    let works_in = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    (works_in == fs::canonicalize(data).ok()?).then_some(pid)
+}

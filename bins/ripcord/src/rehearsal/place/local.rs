@@ -1,0 +1,306 @@
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use ripcord_conninfo::{Conninfo, Nothing};
+use ripcord_rollback::journal::Owner;
+use ripcord_rollback::process;
+use rustix::process::Signal;
+use tokio::process::{Child, Command};
+
+use super::leftovers::{claim, remove};
+use super::{ServerFacts, make_roles};
+
+/// How long the server may take until it answers.
+const START_WITHIN: Duration = Duration::from_secs(120);
+/// What of the server's log is shown when it does not start, in bytes.
+const TOLD: usize = 400;
+
+/// A PostgreSQL server that exists for one rehearsal: own folder, own port on the loopback interface, own passwords.
+///
+/// Nothing in it has to survive a power cut, so it never waits for the disk.
+#[derive(Debug)]
+pub struct LocalCluster {
+    folder: PathBuf,
+    admin: Conninfo,
+    server: Child,
+    server_pid: i32,
+    server_started: u64,
+}
+
+impl LocalCluster {
+    /// Makes and starts one that is like the live server: the same major version, locale, roles (none of which may
+    /// log in) and names of tablespaces.
+    ///
+    /// # Errors
+    /// When a program is missing or fails, or there is no room.
+    pub async fn start(
+        parent: &Path,
+        id: &str,
+        programs: &Path,
+        facts: &ServerFacts,
+        by: &Owner,
+    ) -> Result<Self> {
+        let folder = claim(parent, id, by)?;
+        let made = Self::start_in(&folder, programs, facts).await;
+        if made.is_err() {
+            remove(&folder).await?;
+        }
+        made
+    }
+
+    async fn start_in(folder: &Path, programs: &Path, facts: &ServerFacts) -> Result<Self> {
+        let account = account()?;
+        // The server's account has to pass through, and nobody has to look in.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
+        let password = random(24);
+        let data = folder.join("data");
+        let secret = folder.join("password");
+        fs::write(&secret, &password)?;
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
+        fs::create_dir(&data)?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+        if let Some((uid, gid)) = account {
+            chown(&secret, Some(uid), Some(gid))?;
+            chown(&data, Some(uid), Some(gid))?;
+        }
+        let mut initdb = Command::new(programs.join("initdb"));
+        initdb
+            .args(["--no-sync", "--auth=scram-sha-256", "--no-instructions"])
+            .arg(format!("--pgdata={}", data.display()))
+            .arg(format!("--pwfile={}", secret.display()))
+            .arg(format!("--username={}", facts.bootstrap))
+            .arg(format!("--encoding={}", facts.encoding))
+            .arg(format!("--lc-collate={}", facts.collate))
+            .arg(format!("--lc-ctype={}", facts.ctype));
+        if let Some(locale) = &facts.icu {
+            initdb
+                .arg("--locale-provider=icu")
+                .arg(format!("--icu-locale={locale}"));
+        }
+        let made = as_account(&mut initdb, account, folder)
+            .output()
+            .await
+            .context("cannot run initdb")?;
+        fs::remove_file(&secret)?;
+        if !made.status.success() {
+            let said = String::from_utf8_lossy(&made.stderr);
+            let said = said.lines().filter(|line| line.contains("error")).last();
+            bail!(
+                "initdb failed: {}",
+                said.unwrap_or("it does not say why").trim()
+            );
+        }
+        for (number, _) in facts.tablespaces.iter().enumerate() {
+            let space = folder.join(format!("space{number}"));
+            fs::create_dir(&space)?;
+            if let Some((uid, gid)) = account {
+                chown(&space, Some(uid), Some(gid))?;
+            }
+        }
+        let port = free_port()?;
+        let log = folder.join("server.log");
+        let mut command = Command::new(programs.join("postgres"));
+        command.arg("-D").arg(&data);
+        for (name, value) in settings(port, facts) {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        let out = fs::File::create(&log)?;
+        let server = as_account(&mut command, account, folder)
+            .stdout(Stdio::null())
+            .stderr(out)
+            .process_group(0)
+            .spawn()
+            .context("cannot start postgres")?;
+        let server_pid = server
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .unwrap_or_default();
+        let text = format!(
+            "host=127.0.0.1 port={port} user={} password={password} dbname=postgres sslmode=disable",
+            quoted(&facts.bootstrap)
+        );
+        let admin = Conninfo::parse(&text, &Nothing)
+            .context("cannot name the scratch server")?
+            .with_application_name("ripcord-rehearsal");
+        let mut cluster = Self {
+            folder: folder.to_owned(),
+            admin,
+            server,
+            server_pid,
+            server_started: process::start_time(server_pid).unwrap_or_default(),
+        };
+        cluster.answers(&log).await?;
+        let client = cluster.admin.session().await?;
+        make_roles(&client, facts).await?;
+        for (number, name) in facts.tablespaces.iter().enumerate() {
+            let space = folder.join(format!("space{number}"));
+            let sql = format!(
+                "CREATE TABLESPACE {} LOCATION '{}'",
+                super::roles::ident(name),
+                space.display()
+            );
+            client.batch_execute(&sql).await?;
+        }
+        Ok(cluster)
+    }
+
+    /// As its superuser, to its database `postgres`.
+    #[must_use]
+    pub const fn admin(&self) -> &Conninfo {
+        &self.admin
+    }
+
+    /// Ends it and removes everything it wrote.
+    ///
+    /// # Errors
+    /// When the folder cannot be removed; the next rehearsal tries again.
+    pub async fn remove(mut self) -> Result<()> {
+        process::signal(self.server_pid, self.server_started, Signal::QUIT);
+        // So that it is not a corpse when the folder is looked at.
+        drop(tokio::time::timeout(Duration::from_secs(30), self.server.wait()).await);
+        remove(&self.folder).await
+    }
+
+    async fn answers(&mut self, log: &Path) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + START_WITHIN;
+        loop {
+            let failure = match self.admin.session().await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            if let Some(status) = self.server.try_wait()? {
+                bail!(
+                    "the scratch server ended at once ({status}): {}",
+                    process::tail(log, TOLD)
+                );
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(failure).context("the scratch server does not answer");
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+}
+
+impl Drop for LocalCluster {
+    fn drop(&mut self) {
+        // The folder is found by whoever sweeps next.
+        if matches!(self.server.try_wait(), Ok(None)) {
+            process::signal(self.server_pid, self.server_started, Signal::QUIT);
+        }
+    }
+}
+
+/// `wanted`, or the system's folder for temporary files where the server's account could not get there.
+#[must_use]
+pub fn reachable(wanted: &Path) -> PathBuf {
+    let wanted = &std::path::absolute(wanted).unwrap_or_else(|_| wanted.to_owned());
+    let Ok(Some((uid, gid))) = account() else {
+        return wanted.to_owned();
+    };
+    let may_pass = |folder: &Path| {
+        let Ok(about) = fs::metadata(folder) else {
+            // It is made later, with what the one above it allows.
+            return true;
+        };
+        let bit = match (about.uid() == uid, about.gid() == gid) {
+            (true, _) => 0o100,
+            (false, true) => 0o010,
+            (false, false) => 0o001,
+        };
+        about.mode() & bit != 0
+    };
+    match wanted.ancestors().all(may_pass) {
+        true => wanted.to_owned(),
+        false => std::env::temp_dir().join("ripcord"),
+    }
+}
+
+fn settings(port: u16, facts: &ServerFacts) -> Vec<(String, String)> {
+    let own = [
+        ("listen_addresses", "127.0.0.1".to_owned()),
+        ("port", port.to_string()),
+        ("unix_socket_directories", String::new()),
+        ("fsync", "off".to_owned()),
+        ("full_page_writes", "off".to_owned()),
+        ("synchronous_commit", "off".to_owned()),
+        ("max_wal_size", "4GB".to_owned()),
+        ("checkpoint_timeout", "1h".to_owned()),
+        ("maintenance_work_mem", "256MB".to_owned()),
+        // Whatever is locked or written is the migrations' own doing.
+        ("autovacuum", "off".to_owned()),
+        ("max_connections", "60".to_owned()),
+        ("max_wal_senders", "0".to_owned()),
+        ("logging_collector", "off".to_owned()),
+        ("log_statement", "none".to_owned()),
+        ("log_min_error_statement", "panic".to_owned()),
+    ];
+    let mut all: Vec<(String, String)> = own
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    all.extend(facts.server_settings.iter().cloned());
+    all
+}
+
+/// PostgreSQL refuses to run as root: the account it is installed with, else one that owns nothing.
+fn account() -> Result<Option<(u32, u32)>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
+    let find = |name: &str| {
+        accounts.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let found = fields.next() == Some(name);
+            let uid = fields.nth(1)?.parse().ok()?;
+            let gid = fields.next()?.parse().ok()?;
+            found.then_some((uid, gid))
+        })
+    };
+    find("postgres")
+        .or_else(|| find("nobody"))
+        .map(Some)
+        .context("PostgreSQL does not run as root, and there is neither an account postgres nor nobody")
+}
+
+/// As that account, with nothing of our environment but the search path.
+fn as_account<'a>(
+    command: &'a mut Command,
+    account: Option<(u32, u32)>,
+    folder: &Path,
+) -> &'a mut Command {
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("LC_MESSAGES", "C")
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    if let Some((uid, gid)) = account {
+        command.gid(gid).uid(uid);
+    }
+    command
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Letters and digits: fit for a name, a password and a URL.
+pub(crate) fn random(length: usize) -> String {
+    let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
+    (0..length)
+        .filter_map(|_| letters.get(rand::random_range(0..letters.len())))
+        .map(|letter| char::from(*letter))
+        .collect()
+}
+
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}
