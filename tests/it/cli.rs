@@ -168,7 +168,7 @@ fn has(value: &Value, golden: &str) {
     assert_eq!(keys(value), golden.split_whitespace().collect(), "{value}");
 }
 
-const DEPLOYMENT: &str = "schema deployment environment release previous outcome reason_code reasons plan findings \
+const DEPLOYMENT: &str = "schema deployment environment release previous outcome reason_code reasons plan rehearsal preserved findings \
      steps undelivered begun ended first_bad owner";
 
 #[test]

@@ -2,150 +2,16 @@
 //! owns a migration takes it back.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use crate::support::{Pg, Said, Site, processes, python, tool, until};
+use crate::support::{MODELS, Project, RENAME, UNREHEARSED, processes, step, until};
 
-/// A site whose releases are projects, with a database of its own.
-struct Project {
-    site: Site,
-    pg: Pg,
-    python: String,
-}
-
-const SETTINGS: &str = r#"
-import os
-from urllib.parse import urlsplit
-
-_at = urlsplit(os.environ["SHOP_DATABASE"])
-DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": _at.path[1:],
-    "HOST": _at.hostname, "PORT": _at.port, "USER": _at.username}}
-INSTALLED_APPS = ["catalog"]
-MIDDLEWARE = []
-ROOT_URLCONF = ""
-TEMPLATES = []
-assert os.environ["COLOUR"] == "green" and "SECRET_OF_OURS" not in os.environ
-"#;
-
-const MODELS: &str = "from django.db import models\n\n\nclass Product(models.Model):\n    \
-    name = models.CharField(max_length=80)\n";
-
-/// A migration of the app as a developer writes it.
-fn step(after: &str, operations: &str) -> String {
-    format!(
-        "from django.db import connection, migrations, models\n\n\n\
-         class Migration(migrations.Migration):\n    dependencies = [('catalog', '{after}')]\n    \
-         operations = [{operations}]\n"
-    )
-}
-
-const PRICE: &str = "migrations.AddField('product', 'price', models.IntegerField(null=True))";
-const RENAME: &str = "migrations.RenameField('product', 'name', 'title')";
 const SLEEPS: &str = "migrations.AddField('product', 'size', models.IntegerField(null=True)), migrations.RunPython(lambda apps, editor: \
     connection.cursor().execute('SELECT pg_sleep(600)'), migrations.RunPython.noop)";
 const ONE_WAY: &str = "migrations.RunPython(lambda apps, editor: None), migrations.RenameField('product', 'price', 'cost')";
 
-impl Project {
-    fn new(layout: &str, keys: &str) -> Option<Self> {
-        let (pg, python) = (Pg::new()?, python()?);
-        let site = Site::new();
-        site.add(&format!(
-            "[database]\nkind = \"postgres\"\nurl = \"{}\"\n[backup]\nstore = \"file://backups\"\n\
-             [rehearsal]\nwhere = \"off\"\n[deploy]\nmax_downtime = \"30s\"\n\
-             [migrations]\nlayout = \"{layout}\"\npath = \"code\"\npython = \"{python}\"\n\
-             url_env = \"SHOP_DATABASE\"\n{keys}",
-            pg.url
-        ));
-        Some(Self { site, pg, python })
-    }
-
-    /// Django's project with one app; v1 has its first migration, v2 adds a column, v3 renames another.
-    fn django() -> Option<Self> {
-        let project = Self::new("django", "env = [\"COLOUR\"]\n")?;
-        let first = project.code("v1");
-        fs::create_dir_all(&first).unwrap();
-        let python = &project.python;
-        tool(
-            python,
-            &first,
-            &["-m", "django", "startproject", "shop", "."],
-        );
-        tool(python, &first, &["manage.py", "startapp", "catalog"]);
-        let settings = first.join("shop/settings.py");
-        let text = fs::read_to_string(&settings).unwrap();
-        fs::write(&settings, text + SETTINGS).unwrap();
-        fs::write(first.join("catalog/models.py"), MODELS).unwrap();
-        let made = Command::new(python)
-            .args(["manage.py", "makemigrations"])
-            .current_dir(&first)
-            .envs([
-                ("SHOP_DATABASE", "postgres://n@127.0.0.1:1/n"),
-                ("COLOUR", "green"),
-            ])
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{made:?}");
-        project.like("v2", "v1");
-        project.step("v2", "0002_price", &step("0001_initial", PRICE));
-        project.like("v3", "v2");
-        project.step("v3", "0003_title", &step("0002_price", RENAME));
-        Some(project)
-    }
-
-    fn code(&self, release: &str) -> std::path::PathBuf {
-        self.site.root().join("releases").join(release).join("code")
-    }
-
-    /// A release with the code of another one.
-    fn like(&self, release: &str, other: &str) {
-        copy(&self.code(other), &self.code(release));
-    }
-
-    fn step(&self, release: &str, name: &str, text: &str) {
-        let folder = self.code(release).join("catalog/migrations");
-        fs::write(folder.join(format!("{name}.py")), text).unwrap();
-    }
-
-    fn run(&self, words: &[&str]) -> Said {
-        self.call(words).run()
-    }
-
-    fn call(&self, words: &[&str]) -> crate::support::Call {
-        let call = self.site.call(words);
-        call.env("COLOUR", "green").env("SECRET_OF_OURS", "x")
-    }
-
-    #[track_caller]
-    fn expect(&self, words: &[&str], code: i32) -> Said {
-        let said = self.run(words);
-        assert_eq!(said.code, Some(code), "{words:?}: {said:#?}");
-        said
-    }
-
-    fn columns(&self) -> String {
-        let sql = "SELECT string_agg(column_name, ' ' ORDER BY column_name)
-                   FROM information_schema.columns WHERE table_name = 'catalog_product'";
-        self.pg.sql(sql).remove(0)
-    }
-
-    fn applied(&self) -> Vec<String> {
-        self.pg
-            .sql("SELECT name FROM django_migrations ORDER BY id")
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    let mut copied = Command::new("cp");
-    copied.arg("-a").arg(from.join(".")).arg(to);
-    assert!(copied.status().unwrap().success());
-}
-
 #[test]
 fn django_goes_forward_and_back_by_the_code_of_the_release_that_owns_it() {
-    let Some(project) = Project::django() else {
+    let Some(project) = Project::django(UNREHEARSED) else {
         return;
     };
     project.expect(&["migration", "run", "--release", "v1"], 0);
@@ -177,7 +43,7 @@ fn django_goes_forward_and_back_by_the_code_of_the_release_that_owns_it() {
 
 #[test]
 fn a_django_migration_without_a_way_back_is_blocked_and_a_conflict_is_named() {
-    let Some(project) = Project::django() else {
+    let Some(project) = Project::django(UNREHEARSED) else {
         return;
     };
     project.expect(&["migration", "run", "--release", "v2"], 0);
@@ -204,7 +70,7 @@ fn a_django_migration_without_a_way_back_is_blocked_and_a_conflict_is_named() {
 
 #[test]
 fn a_changed_model_without_a_migration_is_found_in_a_checkout() {
-    let Some(project) = Project::django() else {
+    let Some(project) = Project::django(UNREHEARSED) else {
         return;
     };
     let checkout = project.code("v2");
@@ -221,7 +87,7 @@ fn a_changed_model_without_a_migration_is_found_in_a_checkout() {
 
 #[test]
 fn what_a_killed_run_left_of_a_projects_code_is_ended() {
-    let Some(project) = Project::django() else {
+    let Some(project) = Project::django(UNREHEARSED) else {
         return;
     };
     project.expect(&["migration", "run", "--release", "v2"], 0);
@@ -253,60 +119,15 @@ fn what_a_killed_run_left_of_a_projects_code_is_ended() {
     assert_eq!(project.site.serving().as_deref(), Some("v1"));
 }
 
-const TABLE: &str = "from sqlalchemy import Column, Integer, MetaData, Table\n\nmetadata = MetaData()\n\
-    Table('notes', metadata, Column('id', Integer, primary_key=True))\n";
-
-/// A revision's file as a developer writes it.
-fn revision(id: &str, after: &str, up: &str, down: &str) -> String {
-    format!(
-        "\"\"\"the step {id}\"\"\"\nimport sqlalchemy as sa\nfrom alembic import op\n\n\
-         revision = '{id}'\ndown_revision = {after}\n\n\n\
-         def upgrade():\n    {up}\n\n\ndef downgrade():\n    {down}\n"
-    )
-}
-
 #[test]
 fn alembic_goes_forward_and_back_by_the_code_of_the_release_that_owns_it() {
-    let Some(project) = Project::new("alembic", "ini = \"conf/own.ini\"\n") else {
+    let Some(project) = Project::alembic(UNREHEARSED) else {
         return;
     };
-    let first = project.code("v1");
-    fs::create_dir_all(&first).unwrap();
-    tool(
-        &project.python,
-        &first,
-        &["-m", "alembic", "init", "history"],
-    );
-    fs::write(first.join("models.py"), TABLE).unwrap();
-    let env = first.join("history/env.py");
-    let text = fs::read_to_string(&env).unwrap().replace(
-        "target_metadata = None",
-        "import os\nimport models\ntarget_metadata = models.metadata\n\
-         url = os.environ['SHOP_DATABASE'].replace('postgres:', 'postgresql+psycopg:')\n\
-         config.set_main_option('sqlalchemy.url', url)",
-    );
-    fs::write(env, text).unwrap();
-    let write = |release: &str, id: &str, after: &str, up: &str, down: &str| {
-        let file = format!("history/versions/{id}_step.py");
-        let text = revision(id, after, up, down);
-        fs::write(project.code(release).join(file), text).unwrap();
-    };
-    // The file of settings has another name than the usual one.
-    fs::create_dir_all(first.join("conf")).unwrap();
-    let ini = fs::read_to_string(first.join("alembic.ini")).unwrap();
-    let ini = ini.replace("%(here)s/history", "%(here)s/../history");
-    fs::write(
-        first.join("conf/own.ini"),
-        ini.replace("prepend_sys_path = .", "prepend_sys_path = %(here)s/.."),
-    )
-    .unwrap();
-    fs::remove_file(first.join("alembic.ini")).unwrap();
-    let notes = "op.create_table('notes', sa.Column('id', sa.Integer, primary_key=True))";
-    write("v1", "a1", "None", notes, "op.drop_table('notes')");
     project.like("v3", "v1");
     let rename = "op.alter_column('notes', 'id', new_column_name='key')";
     let back = "op.alter_column('notes', 'key', new_column_name='id')";
-    write("v3", "b2", "'a1'", rename, back);
+    project.revision("v3", "b2", "'a1'", rename, back);
 
     let said = project.expect(&["migration", "check", "--release", "v1", "--json"], 5);
     assert!(said.json()["unknown"][0].is_string(), "{said:?}");
@@ -326,7 +147,7 @@ fn alembic_goes_forward_and_back_by_the_code_of_the_release_that_owns_it() {
         ["a1"]
     );
 
-    write(
+    project.revision(
         "v3",
         "c3",
         "'a1'",

@@ -8,14 +8,14 @@ use ripcord_migration_guard::{Migration, Script, render};
 
 use crate::cli::AnalyseArgs;
 use crate::exit::Done;
-use crate::{run, snapshot};
+use crate::{output, run, snapshot};
 
 pub(crate) async fn analyse(args: &AnalyseArgs) -> anyhow::Result<Done> {
     let mut options = LiveOptions::default();
     options.deadline = Duration::from_secs(args.deadline);
     options.patience = Duration::from_secs(args.patience);
     options.free_bytes = args.free_bytes;
-    let opened = snapshot::reader(&args.database)?;
+    let opened = snapshot::reader(&args.database).await?;
     let pending = opened.migrator().status(opened.workspace()).await?.pending;
     let conninfo = run::conninfo(&args.database)?;
     let analysis = live::analyse(&conninfo, &pending, &options).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn analyse(args: &AnalyseArgs) -> anyhow::Result<Done> {
 fn text(analysis: &Analysis, pending: &[Migration], args: &AnalyseArgs) -> anyhow::Result<String> {
     let mut out = String::new();
     let mut line = |text: String| {
-        out.push_str(&printable(&text));
+        out.push_str(&output::printable(&text));
         out.push('\n');
     };
     for migration in pending {
@@ -138,11 +138,17 @@ fn text(analysis: &Analysis, pending: &[Migration], args: &AnalyseArgs) -> anyho
         &scripts,
         args.level.into(),
     ));
+    // The line above counts what the files say by themselves.
+    let blocking = blocking(analysis);
+    if blocking > 0 {
+        out.push_str(&format!("{blocking} in the database in the way now\n"));
+    }
     Ok(out)
 }
 
-/// Names of clients and of tables are other people's: they cannot control a terminal.
-fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(safe).collect()
+fn blocking(analysis: &Analysis) -> usize {
+    let blockers = analysis.blockers.iter().filter(|b| b.blocks).count();
+    let prechecks = analysis.prechecks.iter().filter(|p| p.blocks()).count();
+    let headroom = analysis.headroom.iter().filter(|h| h.blocks).count();
+    blockers + prechecks + headroom
 }

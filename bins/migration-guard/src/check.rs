@@ -9,6 +9,7 @@ use ripcord_migration_guard::{Error, ErrorKind, Layout, Script, Workspace};
 use crate::cli::{DatabaseArgs, Tool};
 use crate::exit::Done;
 use crate::opened::{project, tool};
+use crate::output::printable;
 use crate::run;
 
 /// One thing that is not as it should be.
@@ -38,7 +39,7 @@ pub(crate) async fn check(args: &DatabaseArgs) -> anyhow::Result<Done> {
         writeln!(out, "{}", serde_json::json!({"schema": 1, "found": found}))?;
     } else {
         for one in &found {
-            writeln!(out, "{}  {}", one.kind, one.explanation)?;
+            writeln!(out, "{}  {}", one.kind, printable(&one.explanation))?;
             if let Some(help) = &one.help {
                 writeln!(out, "help  {help}")?;
             }

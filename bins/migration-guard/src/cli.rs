@@ -3,13 +3,14 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ripcord_migration_guard::frameworks::Framework;
-use ripcord_migration_guard::{Dialect, Layout, MySqlServer, Severity, Transactional};
+use ripcord_migration_guard::{Dialect, Layout, MySqlServer, Settled, Severity, Transactional};
 
+use crate::exit::{self, Errors};
 use crate::limits::{LimitArgs, SessionArgs};
 
 /// Is this migration safe, and can it be undone?
 #[derive(Debug, Parser)]
-#[command(name = "migration-guard", version, about, max_term_width = 100)]
+#[command(name = "migration-guard", version, about, max_term_width = 100, after_help = exit::HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -36,6 +37,27 @@ pub(crate) enum Command {
     Revert(RevertArgs),
     /// Tell what an interrupted run left of a version, and put it right where that is provably safe.
     Resolve(ResolveArgs),
+}
+
+impl Command {
+    /// How its errors are told.
+    pub(crate) fn errors(&self) -> Errors {
+        let json = match self {
+            Self::Lint(args) => args.json || args.format == Format::Json,
+            Self::Rules(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Status(args) => args.database.json,
+            Self::Analyse(args) => args.database.json,
+            Self::Snapshot(args) => args.database.json,
+            Self::Run(args) => args.database.json,
+            Self::Revert(args) => args.database.json,
+            Self::Resolve(args) => args.database.json,
+        };
+        match json {
+            true => Errors::Json,
+            false => Errors::Text,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -79,10 +101,10 @@ pub(crate) struct LintArgs {
     /// applied are left out.
     #[arg(long, value_name = "FILE", conflicts_with = "each")]
     pub(crate) schema: Option<PathBuf>,
-    /// The server's major version [default: the snapshot's, or 15].
+    /// The server's major version, 9 to 19 [default: the snapshot's, or 15].
     #[arg(long, value_name = "N")]
     pub(crate) postgres_version: Option<u32>,
-    /// The server's version, 8.0.36 or mariadb-10.11 [default: the worse of MySQL 8.0 and MariaDB 10.6].
+    /// The server's version, 8.0.36 or mariadb-10.11; needs --dialect mysql [default: the worse of MySQL 8.0 and MariaDB 10.6].
     #[arg(long, value_name = "VERSION")]
     pub(crate) mysql_version: Option<MySqlServer>,
     /// Whether the runner opens a transaction around each file.
@@ -150,7 +172,7 @@ pub(crate) struct DatabaseArgs {
     #[arg(long, value_name = "NAME", default_value = "DATABASE_URL")]
     pub(crate) url_env: String,
     /// How the files are named and where is recorded what is applied. Without it the folder is
-    /// asked, and sqlx is taken where that leaves a doubt.
+    /// asked, and the database, whose table is there. Where that leaves a doubt nothing is run.
     #[arg(long, value_parser = layouts())]
     pub(crate) layout: Option<Tool>,
     /// The folder of migrations; of django and alembic the one with manage.py or alembic.ini, which
@@ -236,6 +258,18 @@ pub(crate) struct ResolveArgs {
     /// Put it right: drop an index that is not valid, finish what can only go on, clear or complete the mark.
     #[arg(long)]
     pub(crate) repair: bool,
+    /// Take the mark away by your word, where nobody else can tell: all of it is there, or nothing.
+    #[arg(
+        long = "as",
+        value_enum,
+        value_name = "applied|not-applied",
+        conflicts_with = "repair",
+        requires = "reason"
+    )]
+    pub(crate) settled: Option<SettledArg>,
+    /// How you know; it is told with the answer.
+    #[arg(long, value_name = "TEXT", requires = "settled")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +283,9 @@ pub(crate) struct RunArgs {
     /// The last version to apply; all pending ones without it.
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: Option<String>,
+    /// Run versions although what they make is there already, or another tool's table has them.
+    #[arg(long)]
+    pub(crate) allow_unrecorded: bool,
     /// Show the SQL that would run, and run nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -262,12 +299,27 @@ pub(crate) struct RevertArgs {
     pub(crate) session: SessionArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-    /// The version that stays, or `nothing`.
+    /// The version that stays, or `none`.
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: String,
     /// Show the SQL that would run, and run nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SettledArg {
+    Applied,
+    NotApplied,
+}
+
+impl From<SettledArg> for Settled {
+    fn from(it: SettledArg) -> Self {
+        match it {
+            SettledArg::Applied => Self::Applied,
+            SettledArg::NotApplied => Self::NotApplied,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use ripcord_migration_guard::{
-    Baseline, Error, ErrorKind, Finding, Layout, Lint, LintOptions, Migration, Runner, Script,
-    Severity, Snapshot, Transactional, Unit, Workspace, lint as judge, map_on_workers,
+    Baseline, Dialect, Error, ErrorKind, Finding, Layout, Lint, LintOptions, Migration, Runner,
+    Script, Severity, Snapshot, Transactional, Unit, Workspace, lint as judge, map_on_workers,
 };
 
 use crate::cli::LintArgs;
@@ -23,6 +23,7 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
         .postgres_version
         .or(schema.as_ref().map(Snapshot::major))
         .unwrap_or(options.postgres_version);
+    check_versions(args)?;
     options.mysql_server = args.mysql_version.unwrap_or_default();
     options.transaction = args.in_transaction.map(Transactional::from);
     if args.each {
@@ -31,7 +32,8 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
     }
     let (policy, policy_file) = policy::policy(args)?;
     let baseline = policy::baseline(args)?;
-    let mut sources = sources(args)?;
+    let (mut sources, unread) = sources(args)?;
+    tell_unread(&unread);
     if let Some(schema) = schema {
         sources.retain(|source| !source.is_applied(&schema));
         options.snapshot = Some(Arc::new(schema));
@@ -65,7 +67,7 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
         return Ok(Done::Ok);
     }
     let mut session = policy.session(&baseline, SystemTime::now());
-    let mut report = output::Report::new(args);
+    let mut report = output::Report::new(args, policy_file.clone(), unread);
     // So that what was found in many files need not be held all at once.
     let some = if args.each {
         AT_ONCE
@@ -78,7 +80,7 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
         report.add(lint, scripts)?;
     }
     let mut exceptions = Lint::default();
-    exceptions.findings = session.finish(&policy_file);
+    exceptions.findings = session.finish(&policy_file.unwrap_or_default());
     report.add(exceptions, Vec::new())?;
     let worst = report.worst();
     report.write(&shown)?;
@@ -86,6 +88,48 @@ pub(crate) fn lint(args: &LintArgs) -> anyhow::Result<Done> {
         Some(worst) if worst >= Severity::Error => Done::Findings,
         _ => Done::Ok,
     })
+}
+
+/// A version that is misread as another one would be judged by the wrong rules.
+fn check_versions(args: &LintArgs) -> anyhow::Result<()> {
+    let mysql = matches!(Dialect::from(args.dialect), Dialect::MySql);
+    if args.mysql_version.is_some() && !mysql {
+        anyhow::bail!("use --mysql-version without --dialect mysql");
+    }
+    let Some(version) = args.postgres_version else {
+        return Ok(());
+    };
+    if mysql {
+        anyhow::bail!("use --postgres-version with --dialect mysql");
+    }
+    if !POSTGRES.contains(&version) {
+        let (oldest, newest) = (POSTGRES.start(), POSTGRES.end());
+        anyhow::bail!(
+            "use --postgres-version {version}; it is the major version, {oldest} to {newest}"
+        );
+    }
+    if version < PROVED {
+        output::note(&format!(
+            "note: what is said of PostgreSQL {version} is not proved on a server, as it is from {PROVED} on"
+        ));
+    }
+    Ok(())
+}
+
+/// The major versions that rules tell apart.
+const POSTGRES: std::ops::RangeInclusive<u32> = 9..=19;
+
+/// The oldest whose behaviour the rules know from a server.
+const PROVED: u32 = 12;
+
+fn tell_unread(unread: &[PathBuf]) {
+    if let Some(first) = unread.first() {
+        output::note(&format!(
+            "note: {} .sql files below the folders are not read, {} is one: name their folders too, or --layout",
+            unread.len(),
+            first.display()
+        ));
+    }
 }
 
 /// Files whose findings are held at once.
@@ -219,9 +263,10 @@ impl Source {
 }
 
 /// A folder is read as its tool would read it, if somebody says which one that is or only one fits;
-/// otherwise each .sql file in it counts.
-fn sources(args: &LintArgs) -> anyhow::Result<Vec<Source>> {
+/// otherwise each .sql file in it counts, and those below it are not read and told.
+fn sources(args: &LintArgs) -> anyhow::Result<(Vec<Source>, Vec<PathBuf>)> {
     let mut sources = Vec::new();
+    let mut unread = Vec::new();
     for path in &args.paths {
         if !path.is_dir() {
             sources.push(Source::File(path.clone()));
@@ -237,11 +282,31 @@ fn sources(args: &LintArgs) -> anyhow::Result<Vec<Source>> {
                 let all = layout.read(&Workspace::new(path))?;
                 sources.extend(all.into_iter().map(|m| Source::Migration(Box::new(m))));
             }
-            None => sources.extend(files(path)?.into_iter().map(Source::File)),
+            None => {
+                sources.extend(files(path)?.into_iter().map(Source::File));
+                unread.extend(below(path)?);
+            }
         }
     }
-    anyhow::ensure!(!sources.is_empty(), "find a .sql file in the given paths");
-    Ok(sources)
+    // Another of the paths may be their folder.
+    unread.retain(|file| {
+        let named = |path: &PathBuf| {
+            let path = path.components();
+            path.clone().eq(file.components())
+                || file.parent().is_some_and(|p| path.eq(p.components()))
+        };
+        !args.paths.iter().any(named)
+    });
+    anyhow::ensure!(
+        !sources.is_empty(),
+        "find a .sql file in the given paths{}",
+        if unread.is_empty() {
+            ""
+        } else {
+            "; there are some below them"
+        }
+    );
+    Ok((sources, unread))
 }
 
 fn detected(folder: &Path) -> anyhow::Result<Option<Layout>> {
@@ -249,8 +314,7 @@ fn detected(folder: &Path) -> anyhow::Result<Option<Layout>> {
     Ok(match guesses.as_slice() {
         // Names without a number or a marker may be anything; each file counts.
         [(layout, why)] if *layout != Layout::Plain => {
-            // A courtesy: a closed stderr stops nothing.
-            let _ = writeln!(std::io::stderr(), "layout: {layout} ({why})");
+            output::note(&format!("layout: {layout} ({why})"));
             Some(*layout)
         }
         _ => None,
@@ -262,10 +326,36 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .with_context(|| format!("read {}", folder.display()))?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|p| p.extension().is_some_and(|e| e == "sql"))
+        .filter(|p| is_sql(p) && !p.is_dir())
         .collect();
     files.sort_by_key(|p| (number(p), p.clone()));
     Ok(files)
+}
+
+fn is_sql(path: &Path) -> bool {
+    let extension = path.extension();
+    extension.is_some_and(|e| e.eq_ignore_ascii_case("sql"))
+}
+
+/// The .sql files in the folders in `folder`. Links are not followed: they may lead back.
+fn below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![(folder.to_owned(), false)];
+    while let Some((folder, counts)) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
+        for entry in entries.filter_map(Result::ok) {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push((entry.path(), true)),
+                Ok(kind) if kind.is_file() && counts && is_sql(&entry.path()) => {
+                    found.push(entry.path());
+                }
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Versions are numbers: 10 comes after 9.
@@ -276,5 +366,6 @@ fn number(path: &Path) -> u64 {
 }
 
 fn is_down(path: &Path) -> bool {
-    path.to_string_lossy().ends_with(".down.sql")
+    let path = path.to_string_lossy().to_ascii_lowercase();
+    path.ends_with(".down.sql")
 }

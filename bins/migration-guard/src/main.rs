@@ -4,6 +4,7 @@ mod analyse;
 mod check;
 mod cli;
 mod exit;
+mod layout;
 mod limits;
 mod lint;
 mod opened;
@@ -37,5 +38,5 @@ async fn main() -> ExitCode {
         cli::Command::Revert(args) => run::revert(args).await,
         cli::Command::Resolve(args) => resolve::resolve(args).await,
     };
-    exit::report(done)
+    exit::report(done, cli.command.errors())
 }

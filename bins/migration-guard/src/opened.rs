@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ripcord_migration_guard::frameworks::{Framework, FrameworkMigrator, Project, judge};
 use ripcord_migration_guard::{
-    LintOptions, Migration, Migrator, PostgresMigrator, RunOptions, Severity, Status, WayBack,
-    Workspace, revert_plan,
+    Error, ErrorKind, LintOptions, Migration, Migrator, PostgresMigrator, Resolution, RunOptions,
+    Settled, Severity, Status, WayBack, Workspace, revert_plan,
 };
 
 use crate::cli::{DatabaseArgs, MIGRATIONS, Tool};
+use crate::layout::{self, Doubt};
 use crate::run;
 
 /// What a framework's code may see of our environment, beside what `--env` names.
@@ -39,9 +40,19 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
-    pub(crate) fn with(args: &DatabaseArgs, options: RunOptions) -> anyhow::Result<Self> {
+    pub(crate) async fn with(
+        args: &DatabaseArgs,
+        options: RunOptions,
+        doubt: Doubt,
+    ) -> anyhow::Result<Self> {
         let conninfo = run::conninfo(args)?;
-        let (tool, folder) = tool(args)?;
+        let (tool, folder) = match framework(args) {
+            Some(found) => found,
+            None => {
+                let layout = layout::of(args, &conninfo, &options, doubt).await?;
+                (Tool::Sql(layout), args.path.clone())
+            }
+        };
         let workspace = Workspace::new(folder);
         Ok(match tool {
             Tool::Sql(layout) => {
@@ -73,6 +84,40 @@ impl Opened {
     pub(crate) fn workspace(&self) -> &Workspace {
         match self {
             Self::Sql(_, workspace) | Self::Framework(_, workspace) => workspace,
+        }
+    }
+
+    /// The same, held to what was read of the folder.
+    pub(crate) fn held_to(self, migrations: &[Migration]) -> Self {
+        let read = migrations.to_vec();
+        match self {
+            Self::Sql(migrator, workspace) => Self::Sql(migrator, workspace.held_to(read)),
+            Self::Framework(migrator, workspace) => {
+                Self::Framework(migrator, workspace.held_to(read))
+            }
+        }
+    }
+
+    /// Takes the mark of an interrupted run away.
+    pub(crate) async fn settle(
+        &self,
+        version: &str,
+        settled: Settled,
+    ) -> Result<Resolution, Error> {
+        match self {
+            Self::Sql(migrator, workspace) => migrator.settle(workspace, version, settled).await,
+            Self::Framework(migrator, _) => {
+                let framework = migrator.framework();
+                let help = match framework {
+                    Framework::Django => "`python manage.py migrate --fake` records it",
+                    Framework::Alembic => "`alembic stamp` records it",
+                    _ => "its own tool records it",
+                };
+                let error = Error::new(ErrorKind::Unsupported, "settle version", version);
+                Err(error
+                    .because(format!("{framework} marks nothing as interrupted"))
+                    .with_help(help))
+            }
         }
     }
 
@@ -128,22 +173,29 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Whose folder it is, and the folder: a framework that was named or whose file is there, or the
-/// layout of SQL files.
+/// Whose folder it is, and the folder, as far as files can tell.
 pub(crate) fn tool(args: &DatabaseArgs) -> anyhow::Result<(Tool, PathBuf)> {
+    match framework(args) {
+        Some(found) => Ok(found),
+        None => Ok((Tool::Sql(layout::of_folder(args)?), args.path.clone())),
+    }
+}
+
+/// A framework that was named or whose file is there.
+fn framework(args: &DatabaseArgs) -> Option<(Tool, PathBuf)> {
     let folder = match args.path.as_path() {
         unnamed if unnamed == Path::new(MIGRATIONS) => PathBuf::from("."),
         named => named.to_owned(),
     };
     match (args.layout, Framework::detect(&folder)) {
-        (Some(Tool::Framework(framework)), _) => Ok((Tool::Framework(framework), folder)),
+        (Some(Tool::Framework(framework)), _) => Some((Tool::Framework(framework), folder)),
         (None, Some(framework)) => {
             let mut stderr = std::io::stderr().lock();
             // A courtesy: a closed stderr stops nothing.
             let _ = writeln!(stderr, "layout {framework}: {} is there", framework.entry());
-            Ok((Tool::Framework(framework), folder))
+            Some((Tool::Framework(framework), folder))
         }
-        _ => Ok((Tool::Sql(run::layout(args)?), args.path.clone())),
+        _ => None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What was found, in the format that was asked for.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use ripcord_migration_guard::{Lint, Script, Severity, render, render_styled, reports};
@@ -25,6 +26,8 @@ fn format(args: &LintArgs) -> Format {
 /// Collects what was found, and writes it to stdout and into every file that a report goes to.
 pub(crate) struct Report<'a> {
     args: &'a LintArgs,
+    /// Files of SQL below the given folders that nobody reads.
+    unread: Vec<PathBuf>,
     /// All that was found, unless the document is all that is asked for.
     lint: Lint,
     scripts: Vec<Script>,
@@ -34,10 +37,14 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(args: &'a LintArgs) -> Self {
+    /// `policy` is the file of the policy, if there is one.
+    pub(crate) fn new(args: &'a LintArgs, policy: Option<PathBuf>, unread: Vec<PathBuf>) -> Self {
+        let mut lint = Lint::default();
+        lint.policy = policy;
         Self {
             args,
-            lint: Lint::default(),
+            unread,
+            lint,
             scripts: Vec::new(),
             findings: Vec::new(),
             worst: None,
@@ -53,6 +60,7 @@ impl<'a> Report<'a> {
         self.lint.statements += some.statements;
         self.lint.analysed += some.analysed;
         self.lint.acknowledged.extend(some.acknowledged);
+        self.lint.turned_off += some.turned_off;
         self.scripts.extend(scripts);
         if formats(self.args).any(|format| format == Format::Json) {
             for finding in &some.findings {
@@ -119,11 +127,29 @@ impl<'a> Report<'a> {
             statements,
             analysed,
             acknowledged,
+            turned_off,
+            policy,
             ..
         } = &self.lint;
         let statements = serde_json::json!({ "total": statements, "analysed": analysed });
         write!(out, "],\"statements\":{statements},\"acknowledged\":")?;
         serde_json::to_writer(&mut *out, acknowledged)?;
+        write!(out, ",\"turned_off\":{turned_off},\"policy\":")?;
+        serde_json::to_writer(&mut *out, policy)?;
+        out.write_all(b",\"not_read\":")?;
+        serde_json::to_writer(&mut *out, &self.unread)?;
         out.write_all(b"}")
     }
+}
+
+/// Writes one line about the work itself to stderr. Names in it are other people's, and cannot control
+/// a terminal or a log.
+pub(crate) fn note(text: &str) {
+    // A courtesy: a closed stderr stops nothing.
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
+}
+
+/// `text` on one line and without what could control a terminal, for everything that is written as text.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    reports::printable(text)
 }

@@ -7,17 +7,18 @@ use anyhow::{Context as _, bail};
 use ripcord_migration_guard::{Baseline, Dialect, Policy, hazards};
 
 use crate::cli::LintArgs;
+use crate::output;
 
 /// Read when no other is named.
 const USUAL: &str = "migration-guard.toml";
 
-/// The policy, and the file it is from.
-pub(crate) fn policy(args: &LintArgs) -> anyhow::Result<(Policy, PathBuf)> {
+/// The policy, and the file it is from, if there is one.
+pub(crate) fn policy(args: &LintArgs) -> anyhow::Result<(Policy, Option<PathBuf>)> {
     let usual = Path::new(USUAL);
     let path = match &args.policy {
         Some(path) => path.as_path(),
         None if usual.is_file() => usual,
-        None => return Ok((Policy::default(), usual.to_owned())),
+        None => return Ok((Policy::default(), None)),
     };
     let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let policy: Policy = toml::from_str(&text).map_err(|error| {
@@ -33,7 +34,8 @@ pub(crate) fn policy(args: &LintArgs) -> anyhow::Result<(Policy, PathBuf)> {
         let nearest = nearest(mistake);
         bail!("read {}:{line}: {mistake}{nearest}", path.display());
     }
-    Ok((policy, path.to_owned()))
+    output::note(&format!("policy: {}", path.display()));
+    Ok((policy, Some(path.to_owned())))
 }
 
 pub(crate) fn baseline(args: &LintArgs) -> anyhow::Result<Baseline> {
@@ -56,7 +58,11 @@ fn quoted(mistake: &str) -> &str {
 
 fn line_of(text: &str, mistake: &str) -> usize {
     let wanted = quoted(mistake);
-    let line = text.lines().position(|line| line.contains(wanted));
+    let written = format!("\"{wanted}\"");
+    // A pattern of tables may be spelled like a rule.
+    let rule = |line: &str| line.trim_start().starts_with("rule") && line.contains(&written);
+    let line = text.lines().position(rule);
+    let line = line.or_else(|| text.lines().position(|line| line.contains(wanted)));
     line.map_or(1, |at| at + 1)
 }
 

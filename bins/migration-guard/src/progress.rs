@@ -9,6 +9,7 @@ use ripcord_migration_guard::{
     Error, ErrorKind, LeftBehind, Peer, RunEvent, Step, StepObserver, WayBack,
 };
 
+use crate::output::printable;
 use crate::signals::Signals;
 use crate::ways_back::WaysBack;
 
@@ -75,7 +76,7 @@ impl Shown {
 
     fn line(&mut self, text: &str) {
         self.clear();
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
     }
 
     /// Something that changes all the time; `topic` stays the same while nothing is new.

@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use ripcord_migration_guard::{
-    Error, LeftBehind, Migrator, Outcome, Repair, Resolution, Workspace,
+    Direction, Error, LeftBehind, Migrator, Outcome, Repair, Resolution, Workspace,
 };
 use serde_json::json;
 
 use crate::exit::{self, Done};
+use crate::output::printable;
 use crate::progress::Progress;
 use crate::signals::Signals;
 
@@ -52,7 +53,7 @@ impl Ran {
         let state = match tokio::time::timeout(ASKED_WITHIN, asked).await {
             Ok(Ok(resolution)) => {
                 left_nothing = resolution == Resolution::NotApplied;
-                state(&resolution)
+                state(version, &resolution)
             }
             Ok(Err(error)) => format!("unknown: failed to {error}"),
             Err(_) => "unknown: the server did not answer".to_owned(),
@@ -105,7 +106,14 @@ impl Ran {
         }
         match (self.failed, signal) {
             (None, None) => Ok(Done::Ok),
-            (Some(failed), None) => Err(failed.error.into()),
+            (Some(failed), None) => {
+                let code = match self.done.is_empty() {
+                    true => exit::touched(failed.error.kind()),
+                    false => 1,
+                };
+                exit::tell(&failed.error.into());
+                Ok(Done::Failed(code))
+            }
             (failed, Some(signal)) => {
                 if let Some(failed) = failed {
                     exit::tell(&failed.error.into());
@@ -127,10 +135,13 @@ impl Ran {
             }
         }
         for (version, it) in left {
-            writeln!(out, "left  {version}  {it}; {}", it.remedy)?;
+            let (told, remedy) = (it.to_string(), printable(&it.remedy));
+            writeln!(out, "left  {version}  {}; {remedy}", printable(&told))?;
         }
         match &self.failed {
-            Some(Failed { version, state, .. }) => writeln!(out, "state  {version}  {state}"),
+            Some(Failed { version, state, .. }) => {
+                writeln!(out, "state  {version}  {}", printable(state))
+            }
             None if self.done.is_empty() => writeln!(out, "nothing to do"),
             None => Ok(()),
         }
@@ -150,29 +161,41 @@ impl Ran {
 }
 
 /// A resolution as one line.
-pub(crate) fn state(resolution: &Resolution) -> String {
-    match resolution {
-        Resolution::Applied => "applied".to_owned(),
-        Resolution::NotApplied => "not applied".to_owned(),
-        Resolution::Unknown { why } => format!("unknown: {why}"),
-        Resolution::Partial { repair, .. } => match repair {
-            Repair::Complete => "all of it is there, and it is marked as interrupted; \
-                 `migration-guard resolve --repair` records it as applied"
-                .to_owned(),
-            Repair::Undo { sql } | Repair::Finish { sql } if sql.is_empty() => {
-                "nothing of it is there, and it is marked as interrupted; \
-                 `migration-guard resolve --repair` takes the mark away"
-                    .to_owned()
-            }
-            Repair::Undo { sql } => format!(
-                "partly applied; `migration-guard resolve --repair` undoes it: {}",
+pub(crate) fn state(version: &str, resolution: &Resolution) -> String {
+    let resolve = format!("`migration-guard resolve --version {version}");
+    let (repair, mark) = match resolution {
+        Resolution::Applied => return "applied".to_owned(),
+        Resolution::NotApplied => return "not applied".to_owned(),
+        Resolution::Unknown { why } => return format!("unknown: {why}"),
+        Resolution::Partial { repair, mark, .. } => (repair, mark),
+    };
+    let direction = mark.as_ref().map_or(Direction::Up, |mark| mark.direction);
+    let (part, way, done) = match direction {
+        Direction::Up => ("partly applied", "it", "applied"),
+        Direction::Down => ("partly taken back", "its way back", "not applied"),
+    };
+    match repair {
+        Repair::Complete => format!(
+            "all of {way} was done, and it is marked as interrupted; \
+             {resolve} --repair` records it as {done}"
+        ),
+        Repair::Undo { sql } | Repair::Finish { sql } if sql.is_empty() => format!(
+            "nothing of {way} was done, and it is marked as interrupted; \
+             {resolve} --repair` takes the mark away"
+        ),
+        Repair::Undo { sql } => {
+            format!("{part}; {resolve} --repair` undoes it: {}", sql.join("; "))
+        }
+        Repair::Finish { sql } => {
+            format!(
+                "{part}; {resolve} --repair` finishes it: {}",
                 sql.join("; ")
-            ),
-            Repair::Finish { sql } => format!(
-                "partly applied; `migration-guard resolve --repair` finishes it: {}",
-                sql.join("; ")
-            ),
-            Repair::Human { why } => format!("partly applied, and a person has to decide: {why}"),
-        },
+            )
+        }
+        Repair::Human { why } if mark.is_some() => format!(
+            "{part}, or not at all, and a person has to decide: {why}; put the schema right, then \
+             {resolve} --as applied --reason TEXT`, or --as not-applied"
+        ),
+        Repair::Human { why } => format!("{part}, and a person has to decide: {why}"),
     }
 }

@@ -2,20 +2,25 @@ use std::io::Write;
 
 use anyhow::Context;
 use ripcord_conninfo::{Conninfo, System};
-use ripcord_migration_guard::{Error, ErrorKind, Layout, Migration, ProblemKind, Status, WayBack};
+use ripcord_migration_guard::{
+    Error, ErrorKind, Migration, ProblemKind, Status, Unrecorded, WayBack,
+};
 
-use crate::cli::{DatabaseArgs, RevertArgs, RunArgs, StatusArgs, Tool};
+use crate::cli::{DatabaseArgs, RevertArgs, RunArgs, StatusArgs};
 use crate::exit::Done;
+use crate::layout::Doubt;
 use crate::limits::SessionArgs;
 use crate::opened::Opened;
+use crate::output::printable;
 use crate::progress::Progress;
 use crate::ran::Ran;
 use crate::signals::Signals;
-use crate::ways_back::WaysBack;
+use crate::ways_back::{Absent, WaysBack};
 
 pub(crate) async fn status(args: &StatusArgs) -> anyhow::Result<Done> {
-    let opened = Opened::with(&args.database, args.session.options())?;
-    let opened = opened.keeping(kept(&args.session)?);
+    let kept = kept(&args.session, Absent::Wrong)?;
+    let opened = Opened::with(&args.database, args.session.options(), Doubt::Tell).await?;
+    let opened = opened.keeping(kept);
     let status = opened.migrator().status(opened.workspace()).await?;
     let mut out = std::io::stdout().lock();
     if args.database.json {
@@ -26,7 +31,7 @@ pub(crate) async fn status(args: &StatusArgs) -> anyhow::Result<Done> {
             "problems": status.problems,
         });
         writeln!(out, "{document}")?;
-        return Ok(Done::Ok);
+        return Ok(problems(&status));
     }
     for applied in &status.applied {
         writeln!(
@@ -37,12 +42,20 @@ pub(crate) async fn status(args: &StatusArgs) -> anyhow::Result<Done> {
         )?;
     }
     for migration in &status.pending {
-        writeln!(out, "pending  {}  {}", migration.version, migration.name)?;
+        let name = printable(&migration.name);
+        writeln!(out, "pending  {}  {name}", printable(&migration.version))?;
     }
     for problem in &status.problems {
-        writeln!(out, "problem  {}", problem.explanation)?;
+        writeln!(out, "problem  {}", printable(&problem.explanation))?;
     }
-    Ok(Done::Ok)
+    Ok(problems(&status))
+}
+
+fn problems(status: &Status) -> Done {
+    match status.problems.is_empty() {
+        true => Done::Ok,
+        false => Done::Findings,
+    }
 }
 
 pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Done> {
@@ -54,10 +67,14 @@ pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<Done> {
 }
 
 async fn apply(args: &RunArgs, signals: &Signals) -> anyhow::Result<Done> {
-    let options = args.limits.options(&args.session);
-    let opened = Opened::with(&args.database, options)?.keeping(kept(&args.session)?);
-    let (migrator, workspace) = (opened.migrator(), opened.workspace());
-    let status = migrator.status(workspace).await?;
+    let mut options = args.limits.options(&args.session);
+    if args.allow_unrecorded {
+        options.unrecorded = Unrecorded::Apply;
+    }
+    let kept = kept(&args.session, Absent::Empty)?;
+    let opened = Opened::with(&args.database, options, Doubt::Refuse).await?;
+    let opened = opened.keeping(kept);
+    let status = opened.migrator().status(opened.workspace()).await?;
     let to = args.to.as_ref().map(|to| opened.spelled(to));
     let pending = up_to(&status, to.as_deref())?;
     if args.dry_run {
@@ -78,6 +95,8 @@ async fn apply(args: &RunArgs, signals: &Signals) -> anyhow::Result<Done> {
                 .into());
         }
     }
+    let opened = opened.held_to(&pending);
+    let (migrator, workspace) = (opened.migrator(), opened.workspace());
     let ways = args.session.ways_back.clone().map(WaysBack::new);
     let progress = Progress::new(signals.clone(), ways);
     let mut ran = Ran::new("applied", args.database.json);
@@ -110,14 +129,19 @@ pub(crate) async fn revert(args: &RevertArgs) -> anyhow::Result<Done> {
 
 async fn take_back(args: &RevertArgs, signals: &Signals) -> anyhow::Result<Done> {
     let options = args.limits.options(&args.session);
-    let opened = Opened::with(&args.database, options)?.keeping(kept(&args.session)?);
-    let (migrator, workspace) = (opened.migrator(), opened.workspace());
-    let status = migrator.status(workspace).await?;
-    let target = (args.to != "nothing").then(|| opened.spelled(&args.to));
+    let kept = kept(&args.session, Absent::Wrong)?;
+    let opened = Opened::with(&args.database, options, Doubt::Refuse).await?;
+    let opened = opened.keeping(kept);
+    let status = opened.migrator().status(opened.workspace()).await?;
+    // The second is what it was called once.
+    let nothing = matches!(args.to.as_str(), "none" | "nothing");
+    let target = (!nothing).then(|| opened.spelled(&args.to));
     let plan = opened.revert_plan(&status, target.as_deref()).await?;
     if args.dry_run {
         return show(&plan, |m| m.down_sql.as_deref());
     }
+    let opened = opened.held_to(&plan);
+    let (migrator, workspace) = (opened.migrator(), opened.workspace());
     let progress = Progress::new(signals.clone(), None);
     let mut ran = Ran::new("reverted", args.database.json);
     for migration in &plan {
@@ -142,9 +166,9 @@ async fn take_back(args: &RevertArgs, signals: &Signals) -> anyhow::Result<Done>
 }
 
 /// The ways back that were kept.
-fn kept(session: &SessionArgs) -> anyhow::Result<Vec<WayBack>> {
+pub(crate) fn kept(session: &SessionArgs, absent: Absent) -> anyhow::Result<Vec<WayBack>> {
     match &session.ways_back {
-        Some(file) => WaysBack::new(file).read(),
+        Some(file) => WaysBack::new(file).read(absent),
         None => Ok(Vec::new()),
     }
 }
@@ -161,39 +185,6 @@ pub(crate) fn conninfo(args: &DatabaseArgs) -> anyhow::Result<Conninfo> {
         let help = error.help().map(|h| format!(" ({h})")).unwrap_or_default();
         anyhow::anyhow!("{error}{help}")
     })
-}
-
-/// The layout that was named, or that the folder shows without a doubt, or sqlx. Which one was
-/// taken is told, unless it was named.
-pub(crate) fn layout(args: &DatabaseArgs) -> anyhow::Result<Layout> {
-    match args.layout {
-        Some(Tool::Sql(layout)) => return Ok(layout),
-        Some(Tool::Framework(framework)) => {
-            let error = Error::new(
-                ErrorKind::Unsupported,
-                "read the SQL of",
-                framework.as_str(),
-            );
-            return Err(error
-                .with_help("name the layout of a folder of SQL files")
-                .into());
-        }
-        None => {}
-    }
-    let found = Layout::detect(&args.path)?;
-    let (layout, why) = match &found[..] {
-        [(layout, why)] => (*layout, why.clone()),
-        [] => (Layout::Sqlx, "the folder has no migrations".to_owned()),
-        several => {
-            let names: Vec<&str> = several.iter().map(|(l, _)| l.as_str()).collect();
-            let why = format!("it could be {}; name one with --layout", names.join(" or "));
-            (Layout::Sqlx, why)
-        }
-    };
-    let mut stderr = std::io::stderr().lock();
-    // A courtesy: a closed stderr stops nothing.
-    let _ = writeln!(stderr, "layout {layout}: {why}");
-    Ok(layout)
 }
 
 /// The pending migrations up to and with `to`.
@@ -216,7 +207,8 @@ fn versions(migrations: &[Migration]) -> Vec<&str> {
 fn show(plan: &[Migration], sql: fn(&Migration) -> Option<&str>) -> anyhow::Result<Done> {
     let mut out = std::io::stdout().lock();
     for migration in plan {
-        writeln!(out, "-- {} {}", migration.version, migration.name)?;
+        let name = printable(&migration.name);
+        writeln!(out, "-- {} {name}", printable(&migration.version))?;
         writeln!(out, "{}", sql(migration).unwrap_or_default().trim_end())?;
     }
     Ok(Done::Ok)

@@ -10,6 +10,7 @@ use ripcord_migration_guard::{RunOptions, Snapshot};
 
 use crate::cli::{DatabaseArgs, SnapshotArgs};
 use crate::exit::Done;
+use crate::layout::Doubt;
 use crate::opened::Opened;
 use crate::run;
 
@@ -19,7 +20,7 @@ pub(crate) async fn snapshot(args: &SnapshotArgs) -> anyhow::Result<Done> {
     for one in unknown {
         note(&format!("unknown: {}, because {}", one.what, one.why));
     }
-    match reader(&args.database) {
+    match reader(&args.database).await {
         Ok(opened) => {
             let status = opened.migrator().status(opened.workspace()).await?;
             snapshot.applied = status.applied.into_iter().map(|a| a.version).collect();
@@ -58,10 +59,10 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
 }
 
 /// Whoever runs the migrations, only asked what is pending, and with little patience.
-pub(crate) fn reader(args: &DatabaseArgs) -> anyhow::Result<Opened> {
+pub(crate) async fn reader(args: &DatabaseArgs) -> anyhow::Result<Opened> {
     let mut options = RunOptions::default();
     options.lock_timeout = Duration::from_millis(200);
     options.statement_timeout = Duration::from_secs(2);
     options.application_name = "migration-guard analyse".to_owned();
-    Opened::with(args, options)
+    Opened::with(args, options, Doubt::Tell).await
 }

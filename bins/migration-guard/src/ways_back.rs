@@ -1,10 +1,22 @@
 //! The ways back of what is applied, in a file: one JSON document a line.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use ripcord_migration_guard::WayBack;
+
+/// More than all ways back of any project.
+const MOST: u64 = 256 << 20;
+
+/// What it means that the file is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Nothing has been kept yet: it is made when something is.
+    Empty,
+    /// A mistake: what is asked for is in it.
+    Wrong,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct WaysBack {
@@ -16,11 +28,13 @@ impl WaysBack {
         Self { file: file.into() }
     }
 
-    /// All that were kept; none while there is no file.
-    pub(crate) fn read(&self) -> anyhow::Result<Vec<WayBack>> {
-        let text = match std::fs::read_to_string(&self.file) {
+    /// All that were kept.
+    pub(crate) fn read(&self, absent: Absent) -> anyhow::Result<Vec<WayBack>> {
+        let text = match self.text() {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound && absent == Absent::Empty => {
+                return Ok(Vec::new());
+            }
             Err(error) => {
                 return Err(error).with_context(|| format!("read {}", self.file.display()));
             }
@@ -33,8 +47,23 @@ impl WaysBack {
         ways.collect()
     }
 
+    fn text(&self) -> std::io::Result<String> {
+        let about = std::fs::metadata(&self.file)?;
+        // A device or a pipe may have no end.
+        if !about.is_file() {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
+        if about.len() > MOST {
+            let most = MOST >> 20;
+            return Err(std::io::Error::other(format!(
+                "it is larger than {most} MiB"
+            )));
+        }
+        std::fs::read_to_string(&self.file)
+    }
+
     pub(crate) fn keep(&self, way: &WayBack) -> anyhow::Result<()> {
-        let mut ways = self.read()?;
+        let mut ways = self.read(Absent::Empty)?;
         ways.retain(|kept| kept.version != way.version);
         ways.push(way.clone());
         self.write(&ways)
@@ -42,7 +71,7 @@ impl WaysBack {
 
     /// A version that was taken back must not count as applied later.
     pub(crate) fn forget(&self, version: &str) -> anyhow::Result<()> {
-        let mut ways = self.read()?;
+        let mut ways = self.read(Absent::Empty)?;
         let before = ways.len();
         ways.retain(|kept| kept.version != version);
         if ways.len() == before {

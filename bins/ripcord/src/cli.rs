@@ -59,13 +59,21 @@ pub enum Command {
         /// The gate.
         gate: Option<String>,
     },
-    /// Show everything `deploy` would do; changes nothing.
+    /// Show everything `deploy` would do; changes nothing. With --rollback, whether today's schema fits an older release
+    /// and what going back would take.
     Plan {
         /// The release.
-        release: String,
+        #[arg(required_unless_present = "rollback")]
+        release: Option<String>,
         /// Try the way back out first: makes a scratch copy of the newest verified backup, and removes it.
-        #[arg(long)]
+        #[arg(long, requires = "release")]
         rehearse: bool,
+        /// Plan a rollback: to the previous good release, or with --to.
+        #[arg(long, conflicts_with = "release")]
+        rollback: bool,
+        /// The release to go back to.
+        #[arg(long, value_name = "RELEASE", requires = "rollback")]
+        to: Option<String>,
         /// What the operator allows.
         #[command(flatten)]
         consent: ConsentArgs,

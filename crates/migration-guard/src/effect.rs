@@ -55,7 +55,9 @@ pub fn classify(chain: &[Script]) -> Vec<Vec<StatementEffect>> {
             state.begin_unit(&unit, &options);
             let mut judged = Vec::new();
             for (index, statement) in script.statements().iter().enumerate() {
-                let (effect, reason) = effect(&statement.kind, &state);
+                let kind = state.resolved(&statement.kind);
+                let kind = kind.as_ref();
+                let (effect, reason) = effect(kind, &state);
                 judged.push(StatementEffect {
                     line: statement.line(),
                     statement: statement.summary(120),
@@ -63,7 +65,6 @@ pub fn classify(chain: &[Script]) -> Vec<Vec<StatementEffect>> {
                     reason: reason.to_owned(),
                 });
                 // What a DO block makes it may make under a condition: not known to be made.
-                let kind = &statement.kind;
                 let locks = effects(kind, &state);
                 state.apply(kind, &locks, index);
             }

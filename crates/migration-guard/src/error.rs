@@ -34,6 +34,9 @@ pub enum ErrorKind {
     OutOfOrder,
     /// The file of an applied migration is not what was applied.
     Edited,
+    /// A pending version seems to have been applied: what it makes is there, or another tool has
+    /// recorded it.
+    Unrecorded,
     /// The history has several heads, and nobody has merged them.
     Conflict,
     /// An earlier run was interrupted and left the state table marked.

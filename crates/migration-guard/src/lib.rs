@@ -28,13 +28,14 @@ mod sql;
 mod status;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+mod unclosed;
 
 pub use assess::{Assessed, Assessment, Reversible, assess, assess_with};
 pub use effect::{Effect, StatementEffect, classify};
 pub use error::{Error, ErrorKind};
+pub use event::{LeftBehind, LeftKind, Peer, Progress, ProgressUnit, RunEvent, WayBack};
 #[cfg(feature = "postgres")]
 pub use expected::{Expected, expected};
-pub use event::{LeftBehind, LeftKind, Peer, Progress, ProgressUnit, RunEvent, WayBack};
 pub use layouts::Layout;
 pub use lint::{
     Dialect, Estimate, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner,
@@ -42,7 +43,7 @@ pub use lint::{
 };
 pub use migration::{Migration, Repeats, Transactional, Workspace};
 pub use migrator::{
-    Applied, AppliedAs, Migrator, Outcome, Problem, ProblemKind, Repair, Resolution,
+    Applied, AppliedAs, Mark, Migrator, Outcome, Problem, ProblemKind, Repair, Resolution, Settled,
     StatementState, Status,
 };
 #[cfg(feature = "mock")]
@@ -50,7 +51,7 @@ pub use mock::MockMigrator;
 pub use observer::{Direction, Step, StepObserver, Unobserved};
 pub use policy::{Acknowledged, Allow, Baseline, Override, Policy, RuleLevel, Session};
 #[cfg(feature = "postgres")]
-pub use postgres::{Leftovers, OutOfOrder, PostgresMigrator, RunOptions, live};
+pub use postgres::{Leftovers, OutOfOrder, PostgresMigrator, RunOptions, Unrecorded, live};
 pub use revert::revert_plan;
 pub use snapshot::Snapshot;
 pub use sql::{MySqlServer, Script, Statement, map_on_workers};

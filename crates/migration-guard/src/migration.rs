@@ -2,12 +2,15 @@ use std::path::{Path, PathBuf};
 
 use crate::WayBack;
 use crate::layouts::checksum::sha384;
+#[cfg(feature = "postgres")]
+use crate::{Direction, Error, ErrorKind};
 
 /// A folder of migrations, as one release carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
     path: PathBuf,
     ways_back: Vec<WayBack>,
+    read: Vec<Migration>,
 }
 
 impl Workspace {
@@ -16,7 +19,61 @@ impl Workspace {
         Self {
             path: path.into(),
             ways_back: Vec::new(),
+            read: Vec::new(),
         }
+    }
+
+    /// The same, held to what was read from it: what a migrator finds changed since then it refuses
+    /// to run. For runs over several versions, in which the first takes its time.
+    #[must_use]
+    pub fn held_to(mut self, migrations: impl IntoIterator<Item = Migration>) -> Self {
+        self.read = migrations.into_iter().collect();
+        self
+    }
+
+    /// Refuses what is not as it was read.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn unchanged(&self, now: &Migration, direction: Direction) -> Result<(), Error> {
+        let same = |read: &Migration| match direction {
+            Direction::Up => {
+                (&read.up_sql, &read.checksum, read.transaction)
+                    == (&now.up_sql, &now.checksum, now.transaction)
+            }
+            Direction::Down => {
+                (&read.down_sql, read.down_transaction) == (&now.down_sql, now.down_transaction)
+            }
+        };
+        self.unless_read(now, direction, same)
+    }
+
+    /// The same of code, whose SQL is known only by running it.
+    #[cfg(feature = "frameworks")]
+    pub(crate) fn unchanged_file(
+        &self,
+        now: &Migration,
+        direction: Direction,
+    ) -> Result<(), Error> {
+        self.unless_read(now, direction, |read| read.checksum == now.checksum)
+    }
+
+    #[cfg(feature = "postgres")]
+    fn unless_read(
+        &self,
+        now: &Migration,
+        direction: Direction,
+        same: impl FnOnce(&Migration) -> bool,
+    ) -> Result<(), Error> {
+        let read = self.read.iter().find(|m| m.version == now.version);
+        if read.is_none_or(same) {
+            return Ok(());
+        }
+        let (operation, file) = match direction {
+            Direction::Up => ("apply version", &now.up),
+            Direction::Down => ("revert version", now.down.as_ref().unwrap_or(&now.up)),
+        };
+        Err(Error::new(ErrorKind::Edited, operation, &now.version)
+            .because(format!("{} changed since the run began", file.display()))
+            .with_help("see what was changed, and begin again"))
     }
 
     /// The same with the ways back that were recorded when versions were applied that are applied

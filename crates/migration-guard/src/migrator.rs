@@ -1,10 +1,11 @@
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use crate::{Error, LeftBehind, Migration, StepObserver, Workspace};
+use crate::{Direction, Error, LeftBehind, Migration, StepObserver, Workspace};
 
 /// Applies and reverts migrations, one at a time, and knows what is applied.
 ///
@@ -127,7 +128,7 @@ impl Status {
 pub struct Applied {
     /// The version.
     pub version: String,
-    /// The name that was recorded, if the state table has one.
+    /// The name that was recorded, or that of the file where the state table has none.
     pub name: Option<String>,
     /// The checksum that was recorded, as the layout's tool writes it, if the state table has one.
     pub checksum: Option<String>,
@@ -210,10 +211,13 @@ pub enum Resolution {
     NotApplied,
     /// Some of it: the statements' states, in order.
     Partial {
-        /// One entry a statement of the up file.
+        /// One entry a statement of the file that was interrupted.
         statements: Vec<StatementState>,
         /// Whether [`Migrator::repair`] can put it right.
         repair: Repair,
+        /// The mark of the run, where there is one.
+        #[cfg_attr(feature = "serde", serde(default))]
+        mark: Option<Mark>,
     },
     /// It cannot be told; why is for people.
     Unknown {
@@ -222,19 +226,63 @@ pub enum Resolution {
     },
 }
 
+/// Where it is recorded that a run was interrupted, and of what.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Mark {
+    /// Whether the way forward was interrupted or the way back.
+    pub direction: Direction,
+    /// The table.
+    pub table: String,
+    /// Its row, as a condition of SQL.
+    pub row: String,
+    /// The file that was interrupted.
+    pub file: PathBuf,
+    /// Line and text of each statement, shortened; as many as there are states.
+    pub statements: Vec<(u32, String)>,
+}
+
+#[cfg(feature = "postgres")]
+impl Mark {
+    pub(crate) fn new(
+        direction: Direction,
+        (table, row): (&str, String),
+        script: &crate::sql::Script,
+    ) -> Self {
+        let statements = script.statements().iter();
+        Self {
+            direction,
+            table: table.to_owned(),
+            row,
+            file: script.path().to_owned(),
+            statements: statements.map(|s| (s.line(), s.summary(80))).collect(),
+        }
+    }
+}
+
+/// What a person says of a version whose run was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Settled {
+    /// All of it is there.
+    Applied,
+    /// Nothing of it is there.
+    NotApplied,
+}
+
 /// What [`Migrator::repair`] would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Repair {
-    /// Everything took effect: record it as applied.
+    /// Everything took effect: record it as applied, or as not applied where it was the way back.
     Complete,
-    /// Nothing took effect after these statements ran: forget the mark.
+    /// Nothing took effect after these statements ran: take the mark away.
     Undo {
         /// SQL that removes what is broken, for example `DROP INDEX CONCURRENTLY`.
         sql: Vec<String>,
     },
-    /// Everything took effect once these statements ran: record it as applied.
+    /// Everything took effect once these statements ran: record that.
     Finish {
         /// SQL that goes on where it ended, for example `ALTER TABLE … DETACH PARTITION … FINALIZE`.
         sql: Vec<String>,

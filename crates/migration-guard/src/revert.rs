@@ -1,4 +1,5 @@
 use crate::sql::Script;
+use crate::unclosed::ends_transactions;
 use crate::{Applied, AppliedAs, Error, ErrorKind, Migration, Status, Workspace};
 
 /// Which applied migrations must come down, newest first, so that `target` is the newest one
@@ -11,8 +12,8 @@ use crate::{Applied, AppliedAs, Error, ErrorKind, Migration, Status, Workspace};
 /// # Errors
 /// [`UnknownVersion`](ErrorKind::UnknownVersion): `target` is not applied, or a migration that
 /// must come down is not in the workspace; [`Irreversible`](ErrorKind::Irreversible): one of
-/// them has no way back; [`Dirty`](ErrorKind::Dirty): an interrupted run has to be resolved
-/// first.
+/// them has no way back; [`Unsupported`](ErrorKind::Unsupported): one of them leaves a transaction
+/// open; [`Dirty`](ErrorKind::Dirty): an interrupted run has to be resolved first.
 pub fn revert_plan(
     workspace: &Workspace,
     migrations: &[Migration],
@@ -30,7 +31,7 @@ pub fn revert_plan(
             &problem.version,
         )
         .because(problem.explanation.clone())
-        .with_help("resolve the interrupted migration first"));
+        .with_help(format!("resolve version {} first", problem.version)));
     }
     let versions = status.applied.iter();
     let versions: Vec<&Applied> = versions
@@ -113,6 +114,7 @@ pub(crate) fn way_back(migration: &Migration) -> Result<Script, Error> {
             .because("its way back changes nothing")
             .with_help("restore a backup, or write the way back"));
     }
+    ends_transactions(&script)?;
     Ok(script)
 }
 

@@ -8,6 +8,8 @@ pub(crate) struct Recorded {
     pub(crate) applied: Vec<Applied>,
     /// Versions with the mark of an interrupted run.
     pub(crate) dirty: Vec<String>,
+    /// Those of them whose way back was interrupted.
+    pub(crate) reverting: Vec<String>,
     /// The newest baseline: all up to it counts as applied.
     #[cfg(feature = "postgres")]
     pub(crate) baseline: Option<String>,
@@ -58,7 +60,7 @@ pub(crate) fn fits_row(layout: Layout, migration: &Migration, row: &Applied) -> 
 }
 
 /// Puts a workspace and a state table side by side.
-pub(crate) fn status(layout: Layout, all: Vec<Migration>, recorded: Recorded) -> Status {
+pub(crate) fn status(layout: Layout, all: Vec<Migration>, mut recorded: Recorded) -> Status {
     let mut problems = Vec::new();
     let mut say = |kind, version: &str, explanation: String| {
         problems.push(Problem {
@@ -68,10 +70,14 @@ pub(crate) fn status(layout: Layout, all: Vec<Migration>, recorded: Recorded) ->
         });
     };
     for version in &recorded.dirty {
+        let what = match recorded.reverting.contains(version) {
+            true => "the way back",
+            false => "a run",
+        };
         say(
             ProblemKind::Dirty,
             version,
-            format!("a run of version {version} was interrupted or failed half-way"),
+            format!("{what} of version {version} was interrupted or failed half-way"),
         );
     }
     for row in &recorded.applied {
@@ -92,6 +98,10 @@ pub(crate) fn status(layout: Layout, all: Vec<Migration>, recorded: Recorded) ->
             // It runs again when it was edited.
             (Some(_), AppliedAs::Repeatable) => {}
         }
+    }
+    for row in recorded.applied.iter_mut().filter(|row| row.name.is_none()) {
+        let file = all.iter().find(|m| m.version == row.version);
+        row.name = file.map(|m| m.name.clone()).filter(|name| !name.is_empty());
     }
     let mut pending = Vec::new();
     for migration in all {

@@ -146,8 +146,10 @@ pub trait Database: Debug + Send + Sync {
     async fn preserve(&self, what: &[Preserve], run: &Run) -> Result<PreserveRecord, Error> {
         let _ = run;
         let what: Vec<String> = what.iter().map(ToString::to_string).collect();
-        Err(Error::new("export", what.join(", "), crate::ErrorKind::Invalid)
-            .because("this database exports nothing"))
+        Err(
+            Error::new("export", what.join(", "), crate::ErrorKind::Invalid)
+                .because("this database exports nothing"),
+        )
     }
 
     /// The newest verified backup, if it is fresh enough for a deployment without migrations.

@@ -223,7 +223,9 @@ pub fn decide(assessment: &Assessment, consent: &Consent) -> Decision {
         Class::ForwardOnly if consent.forward_only.is_none() => {
             blocked.push(Reason::new(
                 "forward_only",
-                format!("there is no way back ({reason}); accept that with --accept-forward-only REASON"),
+                format!(
+                    "there is no way back ({reason}); accept that with --accept-forward-only REASON"
+                ),
             ));
             Class::ForwardOnly
         }
@@ -337,11 +339,7 @@ pub(crate) fn lost_by_downs(pending: &[PendingMigration]) -> Vec<String> {
         .collect()
 }
 
-fn undo_steps(
-    class: Class,
-    pending: &[PendingMigration],
-    preserve: &[Preserve],
-) -> Vec<String> {
+fn undo_steps(class: Class, pending: &[PendingMigration], preserve: &[Preserve]) -> Vec<String> {
     let start = "activate the previous release".to_owned();
     let verify = "verify it".to_owned();
     match class {

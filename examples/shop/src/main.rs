@@ -21,12 +21,22 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 struct Release {
     release: String,
+    /// Where a release says something else to the database than those that are known by their name.
+    insert: Option<String>,
+    select: Option<String>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let text = std::fs::read_to_string("release.json").context("read release.json")?;
-    let Release { release } = serde_json::from_str(&text).context("read release.json")?;
+    let Release {
+        release,
+        insert,
+        select,
+    } = serde_json::from_str(&text).context("read release.json")?;
+    let mut sql = sql::of(&release);
+    sql.insert = insert.unwrap_or(sql.insert);
+    sql.select = select.unwrap_or(sql.select);
     let url = System
         .var("DATABASE_URL")
         .context("DATABASE_URL is not set")?;
@@ -39,7 +49,7 @@ async fn main() -> Result<()> {
 
     let database = PostgresCheck::new("database", conninfo.clone(), PostgresConfig::default());
     let health = HealthEndpoints::new("shop", Some(release.clone())).with(Arc::new(database));
-    let store = Arc::new(orders::Store::new(conninfo, sql::of(&release)));
+    let store = Arc::new(orders::Store::new(conninfo, sql));
     let header = HeaderValue::from_str(&release)?;
     let app = Router::new()
         .route("/orders", post(orders::create))

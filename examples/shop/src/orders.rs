@@ -72,7 +72,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Created>), StatusCode> {
     let client = store.client().await?;
     let row = client
-        .query_one(store.sql.insert, &[&order.item, &order.note])
+        .query_one(store.sql.insert.as_str(), &[&order.item, &order.note])
         .await
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok((StatusCode::CREATED, Json(Created { id: row.get(0) })))
@@ -84,7 +84,7 @@ pub(crate) async fn read(
 ) -> Result<Json<Order>, StatusCode> {
     let client = store.client().await?;
     let row = client
-        .query_opt(store.sql.select, &[&id])
+        .query_opt(store.sql.select.as_str(), &[&id])
         .await
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?
         .ok_or(StatusCode::NOT_FOUND)?;

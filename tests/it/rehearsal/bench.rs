@@ -16,21 +16,37 @@ pub(crate) struct Bench {
 impl Bench {
     /// With `base` as the first migration; `None` where there is no server.
     pub(crate) fn new(base: &str, more: &str) -> Option<Self> {
+        Some(Self::on(Pg::new()?, base, more))
+    }
+
+    /// The same with a database that is there.
+    pub(crate) fn on(pg: Pg, base: &str, more: &str) -> Self {
         let bench = Self {
             temp: tempfile::tempdir().unwrap(),
-            pg: Pg::new()?,
+            pg,
         };
         // The scratch server's account has to get there.
         fs::set_permissions(bench.folder(), fs::Permissions::from_mode(0o755)).unwrap();
         let config = CONFIG.replace("URL", &bench.pg.url);
-        fs::write(bench.folder().join("ripcord.toml"), format!("{config}\n{more}")).unwrap();
+        fs::write(
+            bench.folder().join("ripcord.toml"),
+            format!("{config}\n{more}"),
+        )
+        .unwrap();
         for release in ["v1", "v2"] {
             bench.migration(release, 1, base, Some("SELECT 1;\n"));
         }
         symlink("releases/v1", bench.folder().join("site/current")).unwrap();
         let ran = bench.run(&["migration", "run", "--release", "v1"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        Some(bench)
+        bench
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let path = self.folder().join("ripcord.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, change(text)).unwrap();
     }
 
     pub(crate) fn folder(&self) -> &Path {

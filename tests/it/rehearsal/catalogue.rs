@@ -64,7 +64,10 @@ fn wrong_about(case: &Case) -> Option<Vec<String>> {
     let said = bench.run(&["--json", "migration", "rehearse", "v2"]);
     let mut wrong = Vec::new();
     if said.code != Some(0) {
-        return Some(vec![format!("exit {:?}: {}{}", said.code, said.stdout, said.stderr)]);
+        return Some(vec![format!(
+            "exit {:?}: {}{}",
+            said.code, said.stdout, said.stderr
+        )]);
     }
     let json = said.json();
     let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
@@ -85,7 +88,10 @@ fn wrong_about(case: &Case) -> Option<Vec<String>> {
     }
     let preserve = preserved(&json);
     if preserve != case.preserve {
-        wrong.push(format!("preserves {preserve:?} instead of {:?}", case.preserve));
+        wrong.push(format!(
+            "preserves {preserve:?} instead of {:?}",
+            case.preserve
+        ));
     }
     let lost = lost(&json);
     if lost != case.lost {
@@ -134,7 +140,10 @@ fn lost(json: &Value) -> Vec<String> {
     all.iter()
         .map(|one| {
             let table = one["table"].as_str().unwrap_or_default();
-            let column = one["column"].as_str().map(|c| format!(".{c}")).unwrap_or_default();
+            let column = one["column"]
+                .as_str()
+                .map(|c| format!(".{c}"))
+                .unwrap_or_default();
             format!("{table}{column} {}", one["rows"])
         })
         .collect()

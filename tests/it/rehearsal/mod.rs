@@ -3,5 +3,14 @@
 mod bench;
 mod case;
 mod catalogue;
+mod clashes;
+mod customers;
+mod deploys;
+mod isolation;
+mod kills;
+mod places;
+mod projects;
+mod server;
+mod traces;
 
 pub(crate) use bench::Bench;

@@ -30,8 +30,12 @@ pub(crate) struct Pg {
 
 impl Pg {
     pub(crate) fn new() -> Option<Self> {
+        Some(Self::at(postgres_url()?, ""))
+    }
+
+    /// On the server of this URL, which ends in `/postgres`, with these options of `CREATE DATABASE`.
+    pub(crate) fn at(admin: String, options: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let admin = postgres_url()?;
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         // The last letter keeps one test's name from being the beginning of another's.
         let name = format!("ripcord_it_{}_{next}x", std::process::id());
@@ -48,8 +52,11 @@ impl Pg {
             name,
             admin,
         };
-        pg.admin(&format!("CREATE DATABASE {} TEMPLATE template0", pg.name));
-        Some(pg)
+        pg.admin(&format!(
+            "CREATE DATABASE {} TEMPLATE template0 {options}",
+            pg.name
+        ));
+        pg
     }
 
     pub(crate) fn connect(&self, url: &str) -> Client {

@@ -78,6 +78,11 @@ impl Shop {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn config(&self) -> String {
         fs::read_to_string(self.folder().join("ripcord.toml")).unwrap()
     }

@@ -7,8 +7,10 @@
     reason = "test code"
 )]
 
+mod judging;
 mod live;
 mod signals;
+mod truth;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -171,7 +173,8 @@ fn from_nothing_to_two_and_back_to_one() {
         ("2_b.down.sql", "DROP TABLE b;"),
     ]);
     let run = |args: &[&str], path: &Path, url: &str| {
-        let out = guard(args, path, &[("DATABASE_URL", url)]);
+        let args = [args, &["--layout", "sqlx"]].concat();
+        let out = guard(&args, path, &[("DATABASE_URL", url)]);
         (out.status.code(), text(&out.stdout) + &text(&out.stderr))
     };
     // The binary makes and drops its database itself; the record of that goes to pg_temp.
@@ -243,9 +246,11 @@ fn the_layout_is_found_out_and_told() {
     let dbmate = [("1_a.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\n")];
     assert!(told(&dbmate, &[]).contains("layout dbmate: 1_a.sql has `-- migrate:up`"));
     assert!(!told(&dbmate, &["--layout", "plain"]).contains("layout"));
-    let unclear = told(&[("V1__a.sql", "SELECT 1;")], &[]);
+    // The database may know more, where it can be asked.
+    let here = folder(&[("V1__a.sql", "SELECT 1;")]);
+    let unclear = text(&guard(&["check", "--path", "."], here.path(), &[]).stderr);
     assert!(
-        unclear.contains("layout sqlx: it could be flyway or refinery; name one with --layout"),
+        unclear.contains("layout flyway: it could be flyway or refinery; name one with --layout"),
         "{unclear}"
     );
 }

@@ -4,10 +4,12 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use ripcord_conninfo::{Conninfo, Nothing};
+
 use crate::{folder, guard, swap, text};
 
 /// A database of the test's own, made and dropped by the binary.
-struct Scratch {
+pub(crate) struct Scratch {
     admin: String,
     url: String,
     name: String,
@@ -15,7 +17,7 @@ struct Scratch {
 
 impl Scratch {
     /// `None` when there is no server; then it has said so.
-    fn new(test: &str) -> Option<Self> {
+    pub(crate) fn new(test: &str) -> Option<Self> {
         let Ok(server) = std::env::var("RIPCORD_TEST_POSTGRES_URL") else {
             let required = std::env::var("RIPCORD_REQUIRE_SERVICES").is_ok_and(|v| v == "1");
             assert!(!required, "RIPCORD_TEST_POSTGRES_URL is not set");
@@ -46,7 +48,21 @@ impl Scratch {
         assert!(done.status.success(), "{}", text(&done.stderr));
     }
 
-    fn run(&self, args: &[&str], path: &Path) -> (Option<i32>, String, String) {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the database says to a question.
+    pub(crate) fn truth(&self, sql: &str) -> bool {
+        let asked = async {
+            let conninfo = Conninfo::parse(&self.url, &Nothing).unwrap();
+            let session = conninfo.session().await.unwrap();
+            session.query_one(sql, &[]).await.unwrap().get(0)
+        };
+        tokio::runtime::Runtime::new().unwrap().block_on(asked)
+    }
+
+    pub(crate) fn run(&self, args: &[&str], path: &Path) -> (Option<i32>, String, String) {
         let args = [args, &["--path", ".", "--layout", "sqlx"]].concat();
         let done = guard(&args, path, &[("DATABASE_URL", &self.url)]);
         (done.status.code(), text(&done.stdout), text(&done.stderr))
@@ -232,7 +248,7 @@ fn retries_are_told_and_who_is_in_the_way() {
     holder.until("2 2/2");
     let late = ["run", "--wait", "0", "--application-name", "late"];
     let (code, _, err) = scratch.run(&late, other.path());
-    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(code, Some(3), "{err}");
     assert!(err.contains("another runner holds it: \"holder\""), "{err}");
     let (_, out, _) = scratch.run(&["status"], other.path());
     assert!(out.contains("problem  a run is under way"), "{out}");
@@ -258,7 +274,7 @@ fn the_way_back_is_kept_in_a_file() {
     for name in ["1_a.up.sql", "1_a.down.sql"] {
         std::fs::remove_file(here.path().join(name)).unwrap();
     }
-    let back = ["revert", "--to", "nothing"];
+    let back = ["revert", "--to", "none"];
     let (code, _, err) = scratch.run(&back, here.path());
     assert_eq!(code, Some(2), "{err}");
     let with = [&back[..], &["--ways-back", kept]].concat();
@@ -316,7 +332,7 @@ fn what_is_left_is_in_the_json_and_what_was_interrupted_is_repaired() {
     let version = ["resolve", "--version", "2"];
     let (code, found, err) = scratch.run(&version, here.path());
     assert_eq!(code, Some(0), "{err}");
-    assert!(found.contains("resolve --repair"), "{found}");
+    assert!(found.contains("resolve --version 2 --repair`"), "{found}");
     let repair = [&version[..], &["--repair"]].concat();
     let (code, found, err) = scratch.run(&repair, here.path());
     assert_eq!(code, Some(0), "{err}");
@@ -334,7 +350,7 @@ fn an_edit_of_what_is_applied_is_an_error_even_when_nothing_is_pending() {
     scratch.run(&["run"], here.path());
     std::fs::write(here.path().join("1_a.up.sql"), "CREATE TABLE a (b text);").unwrap();
     let (code, _, err) = scratch.run(&["run"], here.path());
-    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(code, Some(3), "{err}");
     assert!(
         err.contains("help: put the file back as it was applied"),
         "{err}"

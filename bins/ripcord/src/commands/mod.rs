@@ -52,13 +52,24 @@ pub async fn run(cli: Cli) -> Exit {
     let done = match cli.command {
         Command::Check { gate } => check::run(&wiring, gate.as_deref(), json).await,
         Command::Plan {
-            release,
-            rehearse: true,
+            release: Some(release),
+            rehearse,
             consent,
-        } => plan::rehearsed(&wiring, &release, &consent, json).await,
+            ..
+        } => match rehearse {
+            true => plan::rehearsed(&wiring, &release, &consent, json).await,
+            false => plan::run(&wiring, &release, &consent, json).await,
+        },
         Command::Plan {
-            release, consent, ..
-        } => plan::run(&wiring, &release, &consent, json).await,
+            release: None, to, ..
+        } => {
+            let wish = deploy::Back {
+                to,
+                reason: None,
+                revert_schema: None,
+            };
+            plan::rollback(&wiring, &wish, json).await
+        }
         Command::Deploy {
             release,
             consent,

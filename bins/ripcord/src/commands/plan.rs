@@ -133,10 +133,22 @@ fn survey_text(wiring: &Wiring, engine: &Engine, survey: &Survey) -> String {
     }
     plan_text(&mut text, &survey.decision.plan);
     if engine.rehearses(&survey.assessment) {
-        let _ = writeln!(text, "  provisional: the rehearsal decides (try it now with --rehearse)");
+        let _ = writeln!(
+            text,
+            "  provisional: the rehearsal decides (try it now with --rehearse)"
+        );
         let certain = blocked(engine, survey);
-        for reason in survey.decision.blocked.iter().filter(|r| !certain.contains(r)) {
-            let _ = writeln!(text, "  unless it shows otherwise ({}): {}", reason.code, reason.text);
+        for reason in survey
+            .decision
+            .blocked
+            .iter()
+            .filter(|r| !certain.contains(r))
+        {
+            let _ = writeln!(
+                text,
+                "  unless it shows otherwise ({}): {}",
+                reason.code, reason.text
+            );
         }
     }
     blocked_text(&mut text, &blocked(engine, survey));
@@ -152,7 +164,9 @@ fn steps(wiring: &Wiring, engine: &Engine, survey: &Survey) -> Vec<String> {
     if !survey.assessment.pending.is_empty() {
         steps.push("back up and verify the copy".to_owned());
         if engine.rehearses(&survey.assessment) {
-            steps.push("rehearse the way back on a restored copy, and decide the plan by it".to_owned());
+            steps.push(
+                "rehearse the way back on a restored copy, and decide the plan by it".to_owned(),
+            );
         }
         if let Some(seconds) = survey.decision.predicted_downtime {
             steps.push(format!("stop writers (predicted downtime {seconds:.0} s, from table sizes and the last restart)"));

@@ -63,8 +63,8 @@ async fn keep(wiring: &Wiring, evidence: &Evidence) {
     };
     if let Err(e) = kept.await {
         let why = format!("{e:#}");
-        wiring
-            .output
-            .warn(&format!("the next deployment rehearses again, because this one could not be kept: {why}"));
+        wiring.output.warn(&format!(
+            "the next deployment rehearses again, because this one could not be kept: {why}"
+        ));
     }
 }

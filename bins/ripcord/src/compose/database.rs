@@ -225,6 +225,12 @@ impl Database for GuardedDatabase {
         self.judge(&migrations, &mut assessment).await?;
         // The losses of an up are history; what a down would lose is the rehearsal's to find.
         assessment.blockers.clear();
+        // What the rows say to the way back, today.
+        let downs: Vec<Migration> = migrations.iter().rev().filter_map(as_forward).collect();
+        if !downs.is_empty() {
+            let conninfo = &self.releases.database.conninfo;
+            judging::look(conninfo, &self.releases.migrations, &downs, &mut assessment).await;
+        }
         Ok(assessment)
     }
 
@@ -358,12 +364,15 @@ impl Database for GuardedDatabase {
         Ok(match settled {
             Found::Applied => Resolution::Applied,
             Found::NotApplied => Resolution::NotApplied,
-            Found::Partial { repair, .. } => Resolution::Unknown {
+            Found::Partial { repair, mark, .. } => Resolution::Unknown {
                 reason: match repair {
                     Repair::Human { why } => {
-                        let table = self.state_table();
+                        let place = match mark {
+                            Some(mark) => format!("{} ({})", mark.table, mark.row),
+                            None => self.state_table().to_owned(),
+                        };
                         format!(
-                            "{why}; see what of it is there, correct its row in {table}, then `ripcord resume`"
+                            "{why}; its mark is in {place}; see what of it is there, say so with `migration-guard resolve --version {version} --as applied|not-applied --reason TEXT`, then `ripcord resume`"
                         )
                     }
                     _ => "a part of it is there".into(),
@@ -420,6 +429,14 @@ impl Database for GuardedDatabase {
         )
         .await
     }
+}
+
+/// A way back as something that runs forward, so that it can be asked about.
+fn as_forward(migration: &Migration) -> Option<Migration> {
+    let (path, sql) = (migration.down.as_ref()?, migration.down_sql.as_ref()?);
+    let mut forward = Migration::new(&migration.version, &migration.name, path, sql.as_str());
+    forward.transaction = migration.down_transaction;
+    Some(forward)
 }
 
 /// Whether a definition is of that table or of what comes with it: its columns, its key.

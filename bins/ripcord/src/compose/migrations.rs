@@ -21,13 +21,30 @@ pub(super) fn pending(one: &Assessed) -> PendingMigration {
         .statements
         .iter()
         .find(|s| s.effect != Effect::Additive)
-        .map(|s| format!("line {}: {}", s.line, s.reason));
+        .map(|s| {
+            format!(
+                "line {}: {} ({})",
+                s.line,
+                s.reason,
+                shortened(&s.statement)
+            )
+        });
     PendingMigration {
         version: one.version.clone(),
         name: format!("{}_{}", one.version, one.name),
         irreversible,
         not_additive,
         losses: one.losses.iter().map(loss).collect(),
+    }
+}
+
+/// Enough of a statement to see what it is about.
+fn shortened(statement: &str) -> String {
+    const LONGEST: usize = 70;
+    let line = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
     }
 }
 
@@ -92,7 +109,9 @@ pub(super) fn check_again(
 pub(super) fn of_guard(operation: &'static str, error: ripcord_migration_guard::Error) -> Error {
     use ripcord_migration_guard::ErrorKind as K;
     let kind = match error.kind() {
-        K::Workspace | K::Syntax | K::UnknownVersion | K::Unsupported => ErrorKind::Invalid,
+        K::Workspace | K::Syntax | K::UnknownVersion | K::Unsupported | K::Unrecorded => {
+            ErrorKind::Invalid
+        }
         K::Connection => ErrorKind::Unreachable,
         K::Stopped => ErrorKind::Interrupted,
         _ => ErrorKind::Database,

@@ -7,13 +7,11 @@ use jiff::Timestamp;
 use ripcord_backup::sources::{Extract, ExtractSource};
 use ripcord_backup::{BackupId, CreateOptions, Level, Source as _};
 use ripcord_migration_guard::frameworks::Framework;
-use ripcord_migration_guard::{Migration, expected};
+use ripcord_migration_guard::{Migration, Unrecorded, expected};
 use ripcord_notify::Secret;
 use ripcord_rollback::evidence::{EvidenceKey, Preserve};
 use ripcord_rollback::plan::{Assessment, Reason};
-use ripcord_rollback::{
-    BackupRecord, Error, ErrorKind, PreserveRecord, Rehearsed, Release, Run,
-};
+use ripcord_rollback::{BackupRecord, Error, ErrorKind, PreserveRecord, Rehearsed, Release, Run};
 use sha2::{Digest as _, Sha256};
 
 use super::GuardedDatabase;
@@ -21,7 +19,9 @@ use super::migrations::{of_backup, of_guard};
 use crate::config::MigrationTool;
 use crate::progress::BackupProgress;
 use crate::rehearsal::{
-    MARK, Outcome, Rehearsal, RehearsalOptions, Scratch, Statics, TrialOptions};
+    MARK, Outcome, Rehearsal, RehearsalOptions, Scratch, Statics, TrialOptions, at_home,
+    unless_stopped,
+};
 use crate::wiring::{ReleaseMigrator, lint_options, owner};
 
 /// How often an export is made anew because somebody wrote to it meanwhile.
@@ -70,7 +70,7 @@ impl GuardedDatabase {
         to: &Release,
         assessment: &Assessment,
         backup: &BackupRecord,
-        _run: &Run,
+        run: &Run,
     ) -> Result<Rehearsed, Error> {
         let releases = self.releases.root.join("releases");
         let config = &self.rehearsal;
@@ -144,12 +144,24 @@ impl GuardedDatabase {
             progress: &progress,
             say: &say,
         };
-        Ok(match rehearsal.run().await {
+        // A deployment looks after itself when it is stopped.
+        let by_hand = run.tag == Run::unrecorded().tag;
+        let ran = match by_hand {
+            true => unless_stopped(rehearsal.run()).await,
+            false => Some(rehearsal.run().await),
+        };
+        let Some(ran) = ran else {
+            let text = "an operator stopped the rehearsal";
+            return Ok(Rehearsed::Refused(Reason::new("aborted", text)));
+        };
+        Ok(match ran {
             Ok(Outcome::Tried(evidence)) => Rehearsed::Tried(evidence),
             Ok(Outcome::Refused(reason)) => Rehearsed::Refused(reason),
             Err(error) => Rehearsed::Refused(Reason::new(
                 "rehearsal_impossible",
-                format!("the way back could not be tried out: {error:#}; rehearsal.where = \"off\" goes by what the statements are"),
+                format!(
+                    "the way back could not be tried out: {error:#}; rehearsal.where = \"off\" goes by what the statements are"
+                ),
             )),
         })
     }
@@ -164,22 +176,24 @@ impl GuardedDatabase {
         folder: &Path,
     ) -> ReleaseMigrator {
         let mut config = self.releases.migrations.clone();
+        // What a down leaves behind is there when the up runs again: that is what is tried.
+        config.limits.unrecorded = Unrecorded::Apply;
         if let MigrationTool::Framework(framework) = &mut config.tool {
             let given = self.rehearsal.env.iter();
             let given = given.map(|(name, value)| (name.clone(), Secret::new(value.clone())));
-            let own = [
-                ("HOME".to_owned(), home.display().to_string()),
-                (MARK.to_owned(), scratch.id.clone()),
-            ];
-            let own = own.map(|(name, value)| (name, Secret::new(value)));
-            framework.env = given.chain(own).collect();
+            let home = at_home(home).map(|(name, value)| (name.to_owned(), Secret::new(value)));
+            let mark = (MARK.to_owned(), Secret::new(scratch.id.clone()));
+            framework.env = home.into_iter().chain(given).chain([mark]).collect();
         }
         ReleaseMigrator::new(&scratch.child, &config, name, folder.to_owned())
     }
 
     /// Tables that the migrations' tool writes by itself.
     fn own_tables(&self) -> Vec<String> {
-        let mut own = vec![self.state_table().to_owned(), "ripcord_unfinished".to_owned()];
+        let mut own = vec![
+            self.state_table().to_owned(),
+            "ripcord_unfinished".to_owned(),
+        ];
         own.extend(self.state_objects().iter().map(|name| (*name).to_owned()));
         if let MigrationTool::Framework(config) = &self.releases.migrations.tool
             && config.framework == Framework::Django
@@ -190,7 +204,11 @@ impl GuardedDatabase {
     }
 
     /// Exports what downs are about to drop into the store, and makes sure that nobody wrote to it meanwhile.
-    pub(super) async fn export(&self, what: &[Preserve], run: &Run) -> Result<PreserveRecord, Error> {
+    pub(super) async fn export(
+        &self,
+        what: &[Preserve],
+        run: &Run,
+    ) -> Result<PreserveRecord, Error> {
         let extracts = what
             .iter()
             .map(|one| match &one.columns {
@@ -204,7 +222,9 @@ impl GuardedDatabase {
         options
             .labels
             .insert("deployment".into(), run.tag.deployment.clone());
-        options.labels.insert("preserved-by".into(), "rollback".into());
+        options
+            .labels
+            .insert("preserved-by".into(), "rollback".into());
         let progress = BackupProgress::new(std::sync::Arc::clone(&self.output));
         let mut tries = 0;
         loop {
@@ -213,7 +233,10 @@ impl GuardedDatabase {
                 .create(&source, &options, &progress)
                 .await
                 .map_err(|e| of_backup("export", e))?;
-            let now = source.fingerprint().await.map_err(|e| of_backup("export", e))?;
+            let now = source
+                .fingerprint()
+                .await
+                .map_err(|e| of_backup("export", e))?;
             if now.tables == manifest.fingerprint.tables {
                 return Ok(PreserveRecord {
                     id: manifest.id.to_string(),
@@ -226,8 +249,10 @@ impl GuardedDatabase {
             }
             tries += 1;
             if tries == EXPORTS {
-                return Err(Error::new("export", "what the downs drop", ErrorKind::State)
-                    .because("somebody writes to it although writers were stopped"));
+                return Err(
+                    Error::new("export", "what the downs drop", ErrorKind::State)
+                        .because("somebody writes to it although writers were stopped"),
+                );
             }
         }
     }
@@ -247,5 +272,8 @@ fn digest(migration: &Migration) -> String {
     hash.update([u8::from(
         migration.transaction == ripcord_migration_guard::Transactional::Yes,
     )]);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

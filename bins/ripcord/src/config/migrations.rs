@@ -3,8 +3,8 @@
 use std::path::{Component, PathBuf};
 use std::time::Duration;
 
-use ripcord_migration_guard::Layout;
 use ripcord_migration_guard::frameworks::Framework;
+use ripcord_migration_guard::{Layout, Unrecorded};
 use ripcord_notify::Secret;
 
 use super::read::Reader;
@@ -128,6 +128,7 @@ fn limits(section: &Section<'_>) -> Result<RunLimits, ConfigError> {
         retry_within: of("retry_within", 5 * 60)?,
         queue_limit: (!queue_limit.is_zero()).then_some(queue_limit),
         wait: of("wait", 30)?,
+        unrecorded: Unrecorded::Refuse,
     })
 }
 

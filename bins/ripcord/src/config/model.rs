@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use ripcord_conninfo::Conninfo;
 use ripcord_health_probe::GatePolicy;
+use ripcord_migration_guard::Unrecorded;
 use ripcord_migration_guard::frameworks::Framework;
 use ripcord_migration_guard::{Layout, Policy};
 use ripcord_notify::Severity;
@@ -204,6 +205,8 @@ pub struct RunLimits {
     pub queue_limit: Option<Duration>,
     /// How long another run is waited for.
     pub wait: Duration,
+    /// What to do with a pending version whose traces are there already.
+    pub unrecorded: Unrecorded,
 }
 
 /// `[migrations.policy]`, or the file that it names.

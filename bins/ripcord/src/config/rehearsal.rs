@@ -75,7 +75,10 @@ pub(super) fn read(
     let Some(section) = section else {
         return Ok(config);
     };
-    let places = [("local", RehearsalPlace::Local), ("off", RehearsalPlace::Off)];
+    let places = [
+        ("local", RehearsalPlace::Local),
+        ("off", RehearsalPlace::Off),
+    ];
     if let Some(place) = section.choice("where", &places)? {
         config.place = place;
     }
@@ -138,9 +141,14 @@ pub(super) fn read(
 
 fn argv(section: &Section<'_>, key: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
     let argv = section.texts(key)?;
-    if argv.as_ref().is_some_and(|argv| argv.iter().all(String::is_empty)) {
+    if argv
+        .as_ref()
+        .is_some_and(|argv| argv.iter().all(String::is_empty))
+    {
         let message = format!("`rehearsal.{key}` is empty");
-        return Err(section.wrong(key, message).with_hint("write the program and its arguments as an array"));
+        return Err(section
+            .wrong(key, message)
+            .with_hint("write the program and its arguments as an array"));
     }
     Ok(argv)
 }

@@ -101,7 +101,9 @@ async fn pass(
         }
         let mut message = head.to_vec();
         message.resize(length, 0);
-        client.read_exact(message.get_mut(4..).unwrap_or_default()).await?;
+        client
+            .read_exact(message.get_mut(4..).unwrap_or_default())
+            .await?;
         let code = message.get(4..8).map(code).unwrap_or_default();
         if code == SSL_REQUEST || code == GSS_REQUEST {
             client.write_all(b"N").await?;
@@ -109,7 +111,9 @@ async fn pass(
         }
         if code != CANCEL_REQUEST {
             let arrival = arrival(message.get(8..).unwrap_or_default());
-            seen.lock().unwrap_or_else(PoisonError::into_inner).push(arrival);
+            seen.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(arrival);
         }
         break message;
     };
@@ -153,7 +157,10 @@ mod tests {
     #[test]
     fn the_first_message_says_who_comes() {
         let seen = arrival(b"user\0rehearsal_x\0database\0shop\0application_name\0a\0\0");
-        assert_eq!((seen.user.as_str(), seen.database.as_str()), ("rehearsal_x", "shop"));
+        assert_eq!(
+            (seen.user.as_str(), seen.database.as_str()),
+            ("rehearsal_x", "shop")
+        );
         let seen = arrival(b"user\0me\0\0");
         assert_eq!(seen.database, "me");
     }

@@ -100,7 +100,9 @@ pub fn classify(seen: &Seen) -> Classified {
             "the downs drop what is written into {what}, which could not be exported and put back: {why}"
         ));
     }
-    let reason = format!("{dearer}; the downs drop what is written into {what}, which was exported and put back");
+    let reason = format!(
+        "{dearer}; the downs drop what is written into {what}, which was exported and put back"
+    );
     answer(Class::PreserveAndRevert, Basis::Proved, reason)
 }
 

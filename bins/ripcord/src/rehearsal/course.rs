@@ -67,10 +67,17 @@ impl Course<'_> {
             touched: Touched::default(),
         };
         for (version, name) in self.pending {
-            let before = climb.states.last().cloned().context("there is no state before")?;
+            let before = climb
+                .states
+                .last()
+                .cloned()
+                .context("there is no state before")?;
             let wal = self.wal().await?;
             let begun = Instant::now();
-            let work = self.migrator.migrator().up(self.migrator.workspace(), version, self.watch);
+            let work = self
+                .migrator
+                .migrator()
+                .up(self.migrator.workspace(), version, self.watch);
             let done = self.watch.during(work).await;
             let seconds = begun.elapsed().as_secs_f64();
             let (locks, statements) = self.watch.take();
@@ -107,7 +114,11 @@ impl Course<'_> {
 
     /// All of them, the newest first, each compared with the state that was before it.
     pub(super) async fn down(&self, climb: &Climb, compare: Compare) -> Result<Descent> {
-        let last = climb.states.last().cloned().context("there is no state to go down from")?;
+        let last = climb
+            .states
+            .last()
+            .cloned()
+            .context("there is no state to go down from")?;
         self.down_from(last, climb, compare).await
     }
 
@@ -127,7 +138,10 @@ impl Course<'_> {
         let mut known: Vec<Difference> = Vec::new();
         for (number, (version, name)) in self.pending.iter().enumerate().rev() {
             let begun = Instant::now();
-            let work = self.migrator.migrator().down(self.migrator.workspace(), version, self.watch);
+            let work =
+                self.migrator
+                    .migrator()
+                    .down(self.migrator.workspace(), version, self.watch);
             let done = self.watch.during(work).await;
             let seconds = begun.elapsed().as_secs_f64();
             drop(self.watch.take());
@@ -142,7 +156,10 @@ impl Course<'_> {
             let (state, touched) = self.looker.since(&descent.state).await?;
             descent.touched.add(touched);
             descent.seconds.push(seconds);
-            let before = climb.states.get(number).context("there is no state before")?;
+            let before = climb
+                .states
+                .get(number)
+                .context("there is no state before")?;
             let schema = before.fingerprint.diff_schema(&state.fingerprint);
             let mut content = match compare {
                 Compare::All => before.fingerprint.diff_content(&state.fingerprint),
@@ -151,12 +168,16 @@ impl Course<'_> {
             content.retain(|difference| !known.contains(difference) && !is_ahead(difference));
             descent.state = Arc::new(state);
             if !schema.is_empty() {
-                descent.failing.push((name.clone(), Failing::Schema(schema)));
+                descent
+                    .failing
+                    .push((name.clone(), Failing::Schema(schema)));
                 return Ok(descent);
             }
             if !content.is_empty() {
                 known.extend(content.iter().cloned());
-                descent.failing.push((name.clone(), Failing::Content(content)));
+                descent
+                    .failing
+                    .push((name.clone(), Failing::Content(content)));
             }
         }
         Ok(descent)
@@ -206,10 +227,16 @@ impl Failing {
             Self::Missing(why) => why.clone(),
             Self::Failed(why) => format!("its down fails: {why}"),
             Self::Schema(differences) => {
-                format!("its down does not bring the schema back: {}", listed(differences))
+                format!(
+                    "its down does not bring the schema back: {}",
+                    listed(differences)
+                )
             }
             Self::Content(differences) => {
-                format!("its down does not bring the data back: {}", listed(differences))
+                format!(
+                    "its down does not bring the data back: {}",
+                    listed(differences)
+                )
             }
         }
     }

@@ -122,15 +122,24 @@ async fn compared(base: &Client, scratch: &Client, table: &str) -> Result<Vec<Lo
     }
     let names: Vec<String> = shared.iter().map(|(c, _)| ident(c)).collect();
     let names = names.join(", ");
-    let texts: Vec<String> = shared.iter().map(|(c, _)| format!("{} text", ident(c))).collect();
+    let texts: Vec<String> = shared
+        .iter()
+        .map(|(c, _)| format!("{} text", ident(c)))
+        .collect();
     base.batch_execute(&format!(
         "DROP TABLE IF EXISTS pg_temp.ripcord_now; CREATE TEMP TABLE ripcord_now ({})",
         texts.join(", ")
     ))
     .await?;
     // As texts: what COPY itself writes is another spelling for some types.
-    let spelled: Vec<String> = shared.iter().map(|(c, _)| format!("{}::text", ident(c))).collect();
-    let from = format!("COPY (SELECT {} FROM {table}) TO STDOUT", spelled.join(", "));
+    let spelled: Vec<String> = shared
+        .iter()
+        .map(|(c, _)| format!("{}::text", ident(c)))
+        .collect();
+    let from = format!(
+        "COPY (SELECT {} FROM {table}) TO STDOUT",
+        spelled.join(", ")
+    );
     let mut rows = Box::pin(scratch.copy_out(&from).await?);
     let into = format!("COPY pg_temp.ripcord_now ({names}) FROM STDIN");
     let mut sink = Box::pin(base.copy_in::<_, bytes::Bytes>(&into).await?);
@@ -138,7 +147,11 @@ async fn compared(base: &Client, scratch: &Client, table: &str) -> Result<Vec<Lo
         sink.send(piece?).await?;
     }
     sink.as_mut().finish().await?;
-    let key: Vec<&String> = shared.iter().filter(|(_, key)| *key).map(|(c, _)| c).collect();
+    let key: Vec<&String> = shared
+        .iter()
+        .filter(|(_, key)| *key)
+        .map(|(c, _)| c)
+        .collect();
     let mut lost = Vec::new();
     if key.is_empty() {
         let sql = format!(

@@ -33,15 +33,16 @@ pub(super) fn to_preserve(
         .filter(|(_, fate)| **fate == Fate::Kept)
         .map(|(one, _)| one.table)
         .collect();
-    let root_is_gone = gone.iter().any(|a| {
-        down.get(a.oid).is_none() && up.get(a.oid).is_some_and(|r| r.partitioned)
-    });
+    let root_is_gone = gone
+        .iter()
+        .any(|a| down.get(a.oid).is_none() && up.get(a.oid).is_some_and(|r| r.partitioned));
     for attribute in &gone {
         let Some(relation) = up.get(attribute.oid) else {
             continue;
         };
         // A materialised view follows from other tables, and partitions go with their table.
-        let writable = shape.tables.contains_key(&attribute.oid) || (relation.child && !root_is_gone);
+        let writable =
+            shape.tables.contains_key(&attribute.oid) || (relation.child && !root_is_gone);
         if hides(&relation.name) || !writable {
             continue;
         }
@@ -125,7 +126,10 @@ pub(super) async fn export(database: &Conninfo, preserve: &[Preserve], file: &Pa
     let mut sink = tokio::fs::File::create(file)
         .await
         .with_context(|| format!("cannot write {}", file.display()))?;
-    extract(database, preserve).dump(&mut sink).await.map_err(told)?;
+    extract(database, preserve)
+        .dump(&mut sink)
+        .await
+        .map_err(told)?;
     sink.sync_all().await?;
     Ok(())
 }

@@ -37,7 +37,10 @@ impl Queries {
 
     /// What the live server has seen, if it keeps count.
     pub(super) async fn seen_by(live: &Conninfo) -> Result<Self> {
-        let client = live.with_application_name(super::state::OWN).session().await?;
+        let client = live
+            .with_application_name(super::state::OWN)
+            .session()
+            .await?;
         // Without the extension there is nothing to know.
         let all = match client.query(STATEMENTS, &[&MOST]).await {
             Ok(rows) => rows.iter().map(|row| row.get(0)).collect(),
@@ -59,7 +62,10 @@ impl Queries {
 
     /// Those that the server accepts, as this role sees the tables.
     pub(super) async fn working(mut self, as_role: &Conninfo) -> Result<Self> {
-        let client = as_role.with_application_name(super::state::OWN).connect().await?;
+        let client = as_role
+            .with_application_name(super::state::OWN)
+            .connect()
+            .await?;
         let mut working = Vec::new();
         for query in self.all {
             if refusal(&client, &query).await.is_none() {
@@ -71,8 +77,14 @@ impl Queries {
     }
 
     /// The first one that the server does not accept any more, and what it says.
-    pub(super) async fn first_broken(&self, as_role: &Conninfo) -> Result<Option<(String, String)>> {
-        let client = as_role.with_application_name(super::state::OWN).connect().await?;
+    pub(super) async fn first_broken(
+        &self,
+        as_role: &Conninfo,
+    ) -> Result<Option<(String, String)>> {
+        let client = as_role
+            .with_application_name(super::state::OWN)
+            .connect()
+            .await?;
         for query in &self.all {
             if let Some(said) = refusal(&client, query).await {
                 return Ok(Some((shortened(query), said)));

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use ripcord_backup::{BackupId, Progress, Restored, Vault};
 use ripcord_conninfo::Conninfo;
 use ripcord_migration_guard::Expected;
-use ripcord_rollback::evidence::{Evidence, EvidenceKey, Granularity, LostData, RehearsedMigration};
+use ripcord_rollback::evidence::{
+    Evidence, EvidenceKey, Granularity, LostData, RehearsedMigration,
+};
 use ripcord_rollback::journal::Owner;
 use ripcord_rollback::plan::{Class, Reason};
 
@@ -30,7 +32,8 @@ use crate::wiring::ReleaseMigrator;
 
 /// Makes the migrator of the new release for a scratch database: as the child role, with children that have that
 /// folder for a home, and sessions of this name.
-pub(crate) type MakeMigrator<'a> = &'a (dyn Fn(&Scratch, &Path, &str) -> ReleaseMigrator + Send + Sync);
+pub(crate) type MakeMigrator<'a> =
+    &'a (dyn Fn(&Scratch, &Path, &str) -> ReleaseMigrator + Send + Sync);
 
 /// How a rehearsal is done.
 #[derive(Clone, Debug)]
@@ -119,7 +122,10 @@ impl Rehearsal<'_> {
     pub(crate) async fn run(&self) -> Result<Outcome> {
         let folder = reachable(&self.options.folder);
         for left in sweep(&folder).await? {
-            (self.say)(&format!("removed what an interrupted rehearsal left: {}", left.display()));
+            (self.say)(&format!(
+                "removed what an interrupted rehearsal left: {}",
+                left.display()
+            ));
         }
         let facts = ServerFacts::read(self.live).await?;
         if let Some(reason) = no_room(&folder, &facts)? {
@@ -151,7 +157,11 @@ impl Rehearsal<'_> {
         folder: &Path,
     ) -> Result<Outcome> {
         let door = Door::open(cluster.admin()).await?;
-        (self.say)(&format!("restoring backup {} ({})", self.backup, show_size(facts.bytes)));
+        (self.say)(&format!(
+            "restoring backup {} ({})",
+            self.backup,
+            show_size(facts.bytes)
+        ));
         let (scratch, restored, took) = self.restore(cluster, facts, (id, &door)).await?;
         let home = folder.join(format!("rehearsal-{id}")).join("home");
         std::fs::create_dir_all(&home)?;
@@ -188,8 +198,12 @@ impl Rehearsal<'_> {
 
 /// Whether the disk holds another copy, with some room for what the migrations write.
 fn no_room(folder: &Path, facts: &ServerFacts) -> Result<Option<Reason>> {
-    let there = folder.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
-    let disk = rustix::fs::statvfs(there).with_context(|| format!("cannot look at {}", there.display()))?;
+    let there = folder
+        .ancestors()
+        .find(|f| f.exists())
+        .unwrap_or(Path::new("/"));
+    let disk = rustix::fs::statvfs(there)
+        .with_context(|| format!("cannot look at {}", there.display()))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let needed = facts.bytes.saturating_mul(2).saturating_add(128 << 20);
     Ok((free < needed).then(|| {
@@ -204,6 +218,9 @@ fn no_room(folder: &Path, facts: &ServerFacts) -> Result<Option<Reason>> {
         )
     }))
 }
+
+/// The first of the numbers from which values are made.
+const FIRST: u64 = 100;
 
 /// What the way back has shown so far.
 #[derive(Debug)]
@@ -238,7 +255,10 @@ impl Stage<'_> {
             for release in rehearsal.old.iter().chain([&rehearsal.new]) {
                 if let Err(error) = trial.arrives(release).await {
                     let text = format!("{error:#}");
-                    return Ok(Outcome::Refused(Reason::new("rehearsal_not_isolated", text)));
+                    return Ok(Outcome::Refused(Reason::new(
+                        "rehearsal_not_isolated",
+                        text,
+                    )));
                 }
             }
         }
@@ -262,10 +282,15 @@ impl Stage<'_> {
                 return Ok(Outcome::Refused(Reason::new("migration_fails", text)));
             }
         };
-        say(&format!("{} down, each compared", migrations(rehearsal.pending.len())));
+        say(&format!(
+            "{} down, each compared",
+            migrations(rehearsal.pending.len())
+        ));
         let descent = course.down(&climb, Compare::All).await?;
         let mut found = self.first_round(&climb, &descent).await?;
-        found.findings.extend(disagreements(&rehearsal.statics.predicted, &found.tried));
+        found
+            .findings
+            .extend(disagreements(&rehearsal.statics.predicted, &found.tried));
         let again = match course.up(Arc::clone(&descent.state)).await? {
             Ok(again) => Some(again),
             Err((name, why)) => {
@@ -278,10 +303,15 @@ impl Stage<'_> {
             found.findings.extend(repeated(&climb, again));
         }
         if let Some(again) = &again {
-            found.seen.broken_query = queries
-                .first_broken(&self.scratch.child)
-                .await?
-                .map(|(query, said)| format!("a query of the old release fails on the new schema: {said} ({query})"));
+            found.seen.broken_query =
+                queries
+                    .first_broken(&self.scratch.child)
+                    .await?
+                    .map(|(query, said)| {
+                        format!(
+                            "a query of the old release fails on the new schema: {said} ({query})"
+                        )
+                    });
             let mut top = Arc::clone(again.states.last().context("there is no state above")?);
             if found.seen.irreversible.is_none() {
                 say("down again, after rows that only the new release could write");
@@ -301,12 +331,14 @@ impl Stage<'_> {
             if let Some(reason) = self.releases(&trial, &mut found).await? {
                 return Ok(Outcome::Refused(reason));
             }
-            self.after_releases(&course, &climb, top, &mut found).await?;
+            self.after_releases(&course, &climb, top, &mut found)
+                .await?;
         }
         if queries.count() > 0 {
-            found
-                .findings
-                .push(format!("{} queries of the old release were prepared before and after", queries.count()));
+            found.findings.push(format!(
+                "{} queries of the old release were prepared before and after",
+                queries.count()
+            ));
         }
         let Classified {
             class,
@@ -454,7 +486,8 @@ impl Stage<'_> {
             found.seen.old = tried;
         }
         if let Tried::Failed(why) = trial.of(&rehearsal.new).await? {
-            let text = format!("the new release does not work on a migrated copy of the data: {why}");
+            let text =
+                format!("the new release does not work on a migrated copy of the data: {why}");
             return Ok(Some(Reason::new("new_release_fails", text)));
         }
         Ok(None)
@@ -475,16 +508,21 @@ impl Stage<'_> {
         let now = Shape::read(&looker.client).await?;
         let hides = |name: &str| looker.hides(name);
         let goals = goals(before, &now, &hides);
-        let writing = write_all(&looker.client, &now, &goals).await?;
+        let writing = write_all(&looker.client, &now, &goals, FIRST).await?;
         found.seen.written = writing.rows.len();
         found.findings.extend(writing.failed.iter().cloned());
         let (above, by_writing) = looker.since(top).await?;
-        let descent = course.down_from(Arc::new(above), climb, Compare::Schema).await?;
+        let descent = course
+            .down_from(Arc::new(above), climb, Compare::Schema)
+            .await?;
         let bottom = Arc::clone(&descent.state);
         if let Some((name, why)) = descent.failing.first() {
             let what: Vec<&str> = writing.rows.iter().map(|w| w.what.as_str()).collect();
             let what = what.join(", ");
-            let text = format!("{name}: once the new release has written ({what}), {}", why.told());
+            let text = format!(
+                "{name}: once the new release has written ({what}), {}",
+                why.told()
+            );
             self.not_reversible(name, text, found);
             return Ok(bottom);
         }
@@ -504,7 +542,12 @@ impl Stage<'_> {
             .map(|(one, _)| one.name.clone())
             .collect();
         let own = writing.tables();
-        explained.extend(by_writing.rows.into_keys().filter(|table| !own.contains(table)));
+        explained.extend(
+            by_writing
+                .rows
+                .into_keys()
+                .filter(|table| !own.contains(table)),
+        );
         let mut differences = base.fingerprint.diff_content(&clean.fingerprint);
         differences.retain(|difference| {
             let table = difference.object.strip_prefix("content of ");
@@ -561,7 +604,10 @@ impl Stage<'_> {
         }
         let descent = course.down_from(top, climb, Compare::Schema).await?;
         if let Some((name, why)) = descent.failing.first() {
-            let text = format!("{name}: after the releases' own tests have written, {}", why.told());
+            let text = format!(
+                "{name}: after the releases' own tests have written, {}",
+                why.told()
+            );
             self.not_reversible(name, text, found);
         }
         Ok(())
@@ -574,7 +620,8 @@ impl Stage<'_> {
         bottom: Arc<State>,
         found: &Found,
     ) -> Result<(Option<String>, Arc<State>)> {
-        let refused = |(name, why): (String, String)| Some(format!("{name} does not go up again: {why}"));
+        let refused =
+            |(name, why): (String, String)| Some(format!("{name} does not go up again: {why}"));
         let climb = match course.up(Arc::clone(&bottom)).await? {
             Ok(climb) => climb,
             Err(failed) => return Ok((refused(failed), bottom)),
@@ -583,18 +630,42 @@ impl Stage<'_> {
         let now = Shape::read(&looker.client).await?;
         let preserve = &found.seen.preserve;
         // By name: what was dropped and made again has other numbers.
-        write_all(&looker.client, &now, &writes_into(&now, preserve)).await?;
-        let top = climb.states.last().context("there is no state to go down from")?;
+        let goals = writes_into(&now, preserve);
+        let writing = write_all(&looker.client, &now, &goals, FIRST * 10).await?;
+        let top = climb
+            .states
+            .last()
+            .context("there is no state to go down from")?;
         let columns = watched(preserve, &top.relations);
         let source = self.scratch.source();
         let database = &self.scratch.database;
-        let before = source.contents_of_columns(database, &columns).await.map_err(told)?;
+        let before = source
+            .contents_of_columns(database, &columns)
+            .await
+            .map_err(told)?;
+        // With nothing in it, putting it back would show nothing. Partitions are written through their tables.
+        let written = writing.tables();
+        let missing = preserve.iter().find(|one| {
+            !written.contains(&one.table) && now.tables.values().any(|t| t.name == one.table)
+        });
+        if let Some(one) = missing {
+            let why = writing.failed.join("; ");
+            return Ok((
+                Some(format!(
+                    "nothing could be written into {}: {why}",
+                    one.table
+                )),
+                Arc::clone(top),
+            ));
+        }
         let file = self.home.join("preserved");
         if let Err(error) = export(&self.scratch.admin, preserve, &file).await {
             return Ok((Some(format!("{error:#}")), Arc::clone(top)));
         }
         let (above, _) = looker.since(top).await?;
-        let descent = course.down_from(Arc::new(above), &climb, Compare::Schema).await?;
+        let descent = course
+            .down_from(Arc::new(above), &climb, Compare::Schema)
+            .await?;
         if let Some((name, why)) = descent.failing.first() {
             return Ok((Some(format!("{name}: {}", why.told())), descent.state));
         }
@@ -606,9 +677,15 @@ impl Stage<'_> {
         if let Err(error) = put_back(&self.scratch.admin, &file).await {
             return Ok((Some(format!("{error:#}")), at));
         }
-        let after = source.contents_of_columns(database, &columns).await.map_err(told)?;
-        let differs = before.iter().find(|(table, content)| after.get(*table) != Some(content));
-        let why = differs.map(|(table, _)| format!("{table} is not as it was after it was put back"));
+        let after = source
+            .contents_of_columns(database, &columns)
+            .await
+            .map_err(told)?;
+        let differs = before
+            .iter()
+            .find(|(table, content)| after.get(*table) != Some(content));
+        let why =
+            differs.map(|(table, _)| format!("{table} is not as it was after it was put back"));
         let (at, _) = looker.since(&at).await?;
         Ok((why, Arc::new(at)))
     }
@@ -662,8 +739,15 @@ fn disagreements(predicted: &[Expected], tried: &[RehearsedMigration]) -> Vec<St
                 ));
             }
         }
-        for one in predicted.iter().filter(|p| p.version == migration.id && p.rewrite) {
-            if !migration.rewrites.iter().any(|table| same(&one.table, table)) {
+        for one in predicted
+            .iter()
+            .filter(|p| p.version == migration.id && p.rewrite)
+        {
+            if !migration
+                .rewrites
+                .iter()
+                .any(|table| same(&one.table, table))
+            {
                 found.push(format!(
                     "{}: the guard expects {} to be written anew, which was not observed",
                     migration.id, one.table

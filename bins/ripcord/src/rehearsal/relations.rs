@@ -124,7 +124,8 @@ impl Relations {
             if rewritten {
                 touched.rewritten.insert(now.name.clone());
             }
-            if written > 0 || rewritten || now.columns != before.columns || now.name != before.name {
+            if written > 0 || rewritten || now.columns != before.columns || now.name != before.name
+            {
                 touched.tables.insert(now.name.clone());
                 touched.tables.insert(before.name.clone());
             }

@@ -7,6 +7,23 @@ use ripcord_conninfo::{Conninfo, Nothing};
 
 use super::place::{ServerFacts, grant_in, random};
 
+/// What the backup names of other servers leads nowhere: neither is a foreign table read or written, nor does dropping a
+/// subscription drop its slot where it comes from.
+const SEVER: &str = "
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper WHERE fdwhandler <> 0 LOOP
+        EXECUTE format('ALTER FOREIGN DATA WRAPPER %I NO HANDLER', name);
+    END LOOP;
+    FOR name IN SELECT subname FROM pg_catalog.pg_subscription WHERE subdbid =
+        (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+    LOOP
+        EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', name);
+        EXECUTE format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', name);
+    END LOOP;
+END $$";
+
 /// A database with the backup in it, and the role that everything but ourselves works as.
 #[derive(Debug)]
 pub struct Scratch {
@@ -57,12 +74,28 @@ impl Scratch {
             .as_ref()
             .map(|report| report.took)
             .unwrap_or_default();
-        let client = admin.session().await.context("cannot reach the scratch server")?;
+        let inside = admin.with_database(&database);
+        let sever = async {
+            inside
+                .session()
+                .await?
+                .batch_execute(SEVER)
+                .await
+                .map_err(anyhow::Error::from)
+        };
+        sever
+            .await
+            .context("cannot cut the scratch database off from other servers")?;
+        let client = admin
+            .session()
+            .await
+            .context("cannot reach the scratch server")?;
         grant_in(&client, facts, &database, &role, &password).await?;
-        let url = format!("postgres://{role}:{password}@127.0.0.1:{door}/{database}?sslmode=disable");
+        let url =
+            format!("postgres://{role}:{password}@127.0.0.1:{door}/{database}?sslmode=disable");
         let child = Conninfo::parse(&url, &Nothing).context("cannot name the scratch database")?;
         let scratch = Self {
-            admin: admin.with_database(&database),
+            admin: inside,
             child,
             database,
             role,

@@ -72,13 +72,17 @@ impl<'a> Looker<'a> {
         let mut touched = before.relations.until(&relations);
         if !self.counts {
             // What was written is not known for sure: everything is read.
-            touched.tables.extend(relations.iter().map(|(_, r)| r.name.clone()));
+            touched
+                .tables
+                .extend(relations.iter().map(|(_, r)| r.name.clone()));
         }
         let wanted = touched.tables.clone();
         let mut fingerprint = self
             .scratch
             .source()
-            .fingerprint_of_tables(&self.scratch.database, &move |table: &str| wanted.contains(table))
+            .fingerprint_of_tables(&self.scratch.database, &move |table: &str| {
+                wanted.contains(table)
+            })
             .await
             .map_err(told)?;
         for (table, content) in &before.fingerprint.tables {
@@ -124,21 +128,29 @@ impl<'a> Looker<'a> {
 
     /// Whether an object is the migration tool's own.
     pub(super) fn hides(&self, object: &str) -> bool {
-        self.own.iter().any(|own| crate::compose::belongs_to(object, own))
+        self.own
+            .iter()
+            .any(|own| crate::compose::belongs_to(object, own))
     }
 
     fn strip(&self, fingerprint: &mut Fingerprint) {
         fingerprint.schema.retain(|object, _| !self.hides(object));
         fingerprint.tables.retain(|table, _| !self.hides(table));
         fingerprint.sequences.retain(|name, _| !self.hides(name));
-        fingerprint.column_order.retain(|table, _| !self.hides(table));
+        fingerprint
+            .column_order
+            .retain(|table, _| !self.hides(table));
     }
 }
 
 /// What differs, on one line, the first few.
 pub(super) fn listed(differences: &[Difference]) -> String {
     const SHOWN: usize = 4;
-    let mut lines: Vec<String> = differences.iter().take(SHOWN).map(ToString::to_string).collect();
+    let mut lines: Vec<String> = differences
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
     if differences.len() > SHOWN {
         lines.push(format!("and {} more", differences.len() - SHOWN));
     }

@@ -3,6 +3,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use ripcord_conninfo::{Surroundings as _, System};
 use ripcord_rollback::process;
 use rustix::process::Signal;
 use tokio::process::Command;
@@ -14,7 +15,15 @@ use super::scratch::Scratch;
 pub(crate) const MARK: &str = "RIPCORD_REHEARSAL";
 /// The only variables of ours that children inherit.
 const INHERITED: [&str; 9] = [
-    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "TERM",
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "TERM",
 ];
 /// How long processes may take to end before they are killed.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -141,7 +150,10 @@ impl<'a> Trial<'a> {
                 .with_context(|| format!("cannot run `{}`", start.join(" ")))?;
             let deadline = tokio::time::Instant::now() + self.options.start_timeout;
             loop {
-                if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                if tokio::net::TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .is_ok()
+                {
                     break;
                 }
                 let ended = started.try_wait()?;
@@ -151,10 +163,15 @@ impl<'a> Trial<'a> {
                 if failed || nobody || tokio::time::Instant::now() > deadline {
                     let what = match ended {
                         Some(status) => format!("ended with {status}"),
-                        None => format!("does not open port {port} ({})", self.options.port_variable),
+                        None => {
+                            format!("does not open port {port} ({})", self.options.port_variable)
+                        }
                     };
                     let said = process::tail(&log, TOLD);
-                    return Ok(Tried::Failed(format!("`{}` {what}: {said}", start.join(" "))));
+                    return Ok(Tried::Failed(format!(
+                        "`{}` {what}: {said}",
+                        start.join(" ")
+                    )));
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -172,20 +189,26 @@ impl<'a> Trial<'a> {
     }
 
     /// Runs a command to its end. `None` is exit 0; otherwise what it said.
-    async fn run(&self, argv: &[String], folder: &Path, port: Option<u16>) -> Result<Option<String>> {
+    async fn run(
+        &self,
+        argv: &[String],
+        folder: &Path,
+        port: Option<u16>,
+    ) -> Result<Option<String>> {
         let mut command = self.command(argv, folder, port)?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command
             .spawn()
             .with_context(|| format!("cannot run `{}`", argv.join(" ")))?;
-        let output = match tokio::time::timeout(self.options.timeout, child.wait_with_output()).await {
-            Ok(output) => output?,
-            Err(_) => {
-                self.end_all().await?;
-                let seconds = self.options.timeout.as_secs();
-                return Ok(Some(format!("it does not end within {seconds} s")));
-            }
-        };
+        let output =
+            match tokio::time::timeout(self.options.timeout, child.wait_with_output()).await {
+                Ok(output) => output?,
+                Err(_) => {
+                    self.end_all().await?;
+                    let seconds = self.options.timeout.as_secs();
+                    return Ok(Some(format!("it does not end within {seconds} s")));
+                }
+            };
         if output.status.success() {
             return Ok(None);
         }
@@ -208,14 +231,17 @@ impl<'a> Trial<'a> {
             .kill_on_drop(true)
             .process_group(0);
         for name in INHERITED {
-            if let Some(value) = std::env::var_os(name) {
+            if let Some(value) = System.var(name) {
                 command.env(name, value);
             }
         }
-        command.env("HOME", &self.home).env(MARK, self.id);
+        command.envs(at_home(&self.home));
+        // For clients that are told nothing: otherwise they look for a server on this machine.
+        command.envs(self.scratch.child.libpq_env());
         for (name, value) in &self.options.env {
             command.env(name, value);
         }
+        command.env(MARK, self.id);
         for name in &self.options.url_variables {
             command.env(name, &self.scratch.url);
         }
@@ -233,13 +259,25 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// Variables by which a child finds none of our files. Older clients of PostgreSQL look for the home folder in the list of
+/// accounts, so the files that may name production are named as well.
+pub(crate) fn at_home(home: &Path) -> [(&'static str, String); 4] {
+    let home = home.display().to_string();
+    [
+        ("PGPASSFILE", format!("{home}/.pgpass")),
+        ("PGSERVICEFILE", format!("{home}/.pg_service.conf")),
+        ("PGSYSCONFDIR", home.clone()),
+        ("HOME", home),
+    ]
+}
+
 /// The line that says what went wrong: the first that speaks of an error, as a database's client does, or else the last,
 /// where interpreters put it.
 fn telling(said: &str) -> String {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines().find(|line| line.contains("ERROR") || line.contains("rror: "));
     error
-        .or_else(|| lines().last())
+        .or_else(|| lines().next_back())
         .unwrap_or("it says nothing")
         .chars()
         .filter(|c| !c.is_control())

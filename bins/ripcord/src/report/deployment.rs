@@ -1,8 +1,12 @@
+use std::collections::BTreeMap;
+
 use ripcord_notify::DeliveryReport;
 use ripcord_rollback::journal::Holder;
 use ripcord_rollback::plan::{Basis, Reason, Strategy};
 use ripcord_rollback::{RollbackPlan, Story};
 use serde::Serialize;
+
+use super::RehearsalReport;
 
 /// `deploy --json`, `rollback --json`, `resume --json`, `abort --json`, and each entry of `history --json`.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +29,10 @@ pub struct DeploymentReport {
     pub reasons: Vec<String>,
     /// The rollback plan, once decided.
     pub plan: Option<PlanReport>,
+    /// What trying the way back out has shown, when this deployment did that.
+    pub rehearsal: Option<RehearsalReport>,
+    /// What was exported before the way back dropped it; `ripcord backup put-back ID` puts it back.
+    pub preserved: Option<Preserved>,
     /// What people should know, exceptions with their reasons included.
     pub findings: Vec<String>,
     /// What was done.
@@ -56,6 +64,15 @@ pub struct PlanReport {
     pub lost: Vec<String>,
     /// `online` or `stop_the_world`.
     pub strategy: String,
+}
+
+/// An export that was made on the way back.
+#[derive(Clone, Debug, Serialize)]
+pub struct Preserved {
+    /// Its id.
+    pub id: String,
+    /// Rows by table.
+    pub rows: BTreeMap<String, u64>,
 }
 
 /// One step.
@@ -104,6 +121,11 @@ impl DeploymentReport {
             reason_code,
             reasons,
             plan: story.plan.as_ref().map(PlanReport::of),
+            rehearsal: story.evidence.as_deref().map(RehearsalReport::of),
+            preserved: story.preserved.as_ref().map(|made| Preserved {
+                id: made.id.clone(),
+                rows: made.rows.clone(),
+            }),
             findings: story.findings.clone(),
             steps: story
                 .steps
@@ -135,6 +157,8 @@ impl DeploymentReport {
             reason_code: reason.code.clone(),
             reasons: vec![reason.text.clone()],
             plan: None,
+            rehearsal: None,
+            preserved: None,
             findings: Vec::new(),
             steps: Vec::new(),
             undelivered: Vec::new(),

@@ -6,7 +6,7 @@ mod rehearsal;
 mod text;
 
 pub use analysis::{AnalysisReport, BlockerReport, CostReport, PrecheckReport};
-pub use deployment::{DeploymentReport, PlanReport, Step, Undelivered};
+pub use deployment::{DeploymentReport, PlanReport, Preserved, Step, Undelivered};
 pub use rehearsal::{
     LockReport, LostReport, MigrationReport, PreserveReport, RehearsalReport, StatementReport,
 };

@@ -129,7 +129,11 @@ impl RehearsalReport {
                 Granularity::Statement => "statement".into(),
                 Granularity::Migration => "migration".into(),
             }),
-            migrations: evidence.migrations.iter().map(MigrationReport::of).collect(),
+            migrations: evidence
+                .migrations
+                .iter()
+                .map(MigrationReport::of)
+                .collect(),
             preserve: evidence
                 .preserve
                 .iter()
@@ -220,8 +224,14 @@ impl RehearsalReport {
             let _ = writeln!(text, "  exported before going back: {what}");
         }
         for one in &self.lost {
-            let column = one.column.as_ref().map(|c| format!(".{c}")).unwrap_or_default();
-            let rows = one.rows.map_or_else(String::new, |rows| format!(", {rows} rows"));
+            let column = one
+                .column
+                .as_ref()
+                .map(|c| format!(".{c}"))
+                .unwrap_or_default();
+            let rows = one
+                .rows
+                .map_or_else(String::new, |rows| format!(", {rows} rows"));
             let _ = writeln!(text, "  not brought back: {}{column}{rows}", one.table);
         }
         let both = match self.overlap.as_deref() {
@@ -235,7 +245,10 @@ impl RehearsalReport {
             one.tell(&mut text);
         }
         if let (Some(restore), Some(migrate)) = (self.restore_seconds, self.predicted_seconds) {
-            let _ = writeln!(text, "migrating takes about {migrate:.1} s, restoring the backup {restore:.1} s");
+            let _ = writeln!(
+                text,
+                "migrating takes about {migrate:.1} s, restoring the backup {restore:.1} s"
+            );
         }
         for finding in &self.findings {
             let _ = writeln!(text, "note: {finding}");

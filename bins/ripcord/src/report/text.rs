@@ -79,6 +79,19 @@ pub fn story_text(report: &DeploymentReport) -> String {
             plan.class, plan.basis, plan.reason
         );
     }
+    if let Some(made) = &report.preserved {
+        let rows: Vec<String> = made
+            .rows
+            .iter()
+            .map(|(table, n)| format!("{n} rows of {table}"))
+            .collect();
+        let _ = writeln!(
+            text,
+            "exported before going back: {}; after the fix: ripcord backup put-back {}",
+            rows.join(", "),
+            made.id
+        );
+    }
     for step in &report.steps {
         let _ = writeln!(
             text,

@@ -79,6 +79,12 @@ impl ReleaseMigrator {
         self
     }
 
+    /// The same, refusing files that changed since they were read.
+    pub(crate) fn held_to(mut self, pending: &[Migration]) -> Self {
+        self.workspace = self.workspace.held_to(pending.iter().cloned());
+        self
+    }
+
     pub(crate) fn migrator(&self) -> &dyn Migrator {
         match &self.runner {
             Runner::Sql(migrator) => migrator,
@@ -190,6 +196,7 @@ fn options(config: &MigrationsConfig, name: &str) -> RunOptions {
     options.retry_within = limits.retry_within;
     options.queue_limit = limits.queue_limit;
     options.runner_wait = limits.wait;
+    options.unrecorded = limits.unrecorded;
     options.application_name = name.to_owned();
     options
 }

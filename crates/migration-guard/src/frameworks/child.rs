@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// How much a child may print; an answer is far below it.
 const MOST: u64 = 64 << 20;
@@ -24,11 +24,17 @@ pub(super) struct Ended {
 
 /// Kills the whole group when it is dropped, unless the leader has been waited for.
 #[derive(Debug)]
-pub(super) struct Group(Option<Pid>);
+pub(super) struct Group {
+    leader: Option<Pid>,
+    /// Nothing is ever written to it: the system closes it with us, even where nothing is dropped,
+    /// and the child sees that.
+    alive: Option<ChildStdin>,
+}
 
 impl Group {
     pub(super) fn kill(&mut self) {
-        if let Some(group) = self.0.take() {
+        self.alive = None;
+        if let Some(group) = self.leader.take() {
             // Gone in between is what is wanted.
             let _ = kill_process_group(group, Signal::KILL);
         }
@@ -56,19 +62,24 @@ pub(super) fn start(
     } else {
         program.into()
     };
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .args(arguments)
         .current_dir(folder)
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());
-    Ok((child, Group(id.and_then(Pid::from_raw))))
+    let group = Group {
+        leader: id.and_then(Pid::from_raw),
+        // Waiting for the child would close it.
+        alive: child.stdin.take(),
+    };
+    Ok((child, group))
 }
 
 /// Listens until it ends. `None` when it had to be killed because the time was up.

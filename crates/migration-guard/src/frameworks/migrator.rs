@@ -9,6 +9,7 @@ use crate::frameworks::question::{Asked, Question};
 use crate::frameworks::running::{MARK, Running, Waited, no_other};
 use crate::frameworks::{Framework, Project, settle};
 use crate::postgres::left;
+use crate::postgres::others::{self, Lock};
 use crate::postgres::retry::Attempts;
 use crate::postgres::session::{Session, failed};
 use crate::{
@@ -130,6 +131,7 @@ impl FrameworkMigrator {
         let Some(migration) = all.iter().find(|m| m.version == version) else {
             return Ok(Outcome::Already);
         };
+        workspace.unchanged_file(migration, direction)?;
         let job = Job::new(direction, migration)?;
         let unread = |e| failed("look for unfinished parts of", session.label(), &e);
         let before = left::before(&session.client).await.map_err(unread)?;
@@ -248,8 +250,14 @@ impl Migrator for FrameworkMigrator {
 
     async fn status(&self, workspace: &Workspace) -> Result<Status, Error> {
         let session = self.open().await?;
+        // What a run is about to commit would make an answer wrong that was given before.
+        let at_work = others::at_work(&session, Lock::Child(MARK), &self.options).await?;
         let looked = self.look(&session, workspace, &[], true).await?;
         let mut status = looked.status(self.framework);
+        if !at_work.is_empty() {
+            others::running(&mut status, &at_work);
+            return Ok(status);
+        }
         for migration in &status.pending {
             // Of one that waits for others nothing can have been begun.
             let known = looked.find(&migration.version);

@@ -176,19 +176,24 @@ impl Asked<'_> {
             Framework::Django => include_str!("python/django.py"),
             Framework::Alembic => include_str!("python/alembic.py"),
         };
-        let code = format!(
-            "RIPCORD_REQUEST = {literal}\n{}\n{own}",
-            include_str!("python/answer.py")
+        let (watch, answer) = (
+            include_str!("python/watch.py"),
+            include_str!("python/answer.py"),
         );
+        let code = format!("RIPCORD_REQUEST = {literal}\n{answer}\n{own}");
+        argv.push("-c".to_owned());
         match self.framework {
+            // The settings are read before the code is, and may take their time.
             Framework::Django => {
                 let entry = self.framework.entry().to_owned();
-                argv.push(arguments.first().cloned().unwrap_or(entry));
+                let entry = arguments.first().cloned().unwrap_or(entry);
+                let entry = serde_json::Value::String(entry);
+                argv.push(format!("{watch}\nbegin({entry})"));
                 argv.extend(["shell", "-v", "0", "-c"].map(str::to_owned));
+                argv.push(code);
             }
-            Framework::Alembic => argv.push("-c".to_owned()),
+            Framework::Alembic => argv.push(format!("{watch}\n{code}")),
         }
-        argv.push(code);
         Ok(argv)
     }
 

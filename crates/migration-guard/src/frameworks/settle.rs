@@ -23,6 +23,7 @@ pub(super) async fn found(session: &Session, migration: &Migration) -> Result<Re
         return Ok(Resolution::Partial {
             statements: states,
             repair,
+            mark: None,
         });
     }
     if states.contains(&S::Unknown) {

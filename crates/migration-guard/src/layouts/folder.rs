@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,18 +69,22 @@ pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     entries(folder).map(|paths| paths.into_iter().filter(visible).collect())
 }
 
-/// How deep a folder of migrations may be; links that lead back to a folder above would not end.
-const DEPTH: usize = 16;
-
-/// The files of a folder and of all folders in it.
+/// The files of a folder and of all folders in it. A folder counts once, by whatever links it is
+/// reached: those that lead back to a folder above would not end.
 pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut all = Vec::new();
-    let mut open = vec![(folder.to_owned(), 0)];
-    while let Some((folder, depth)) = open.pop() {
-        all.extend(files(&folder)?);
-        if depth < DEPTH {
-            open.extend(folders(&folder)?.into_iter().map(|f| (f, depth + 1)));
+    let mut seen = BTreeSet::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        if !seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+            continue;
         }
+        all.extend(files(&folder)?);
+        // The folder itself comes before a link to it.
+        let (links, own): (Vec<_>, Vec<_>) =
+            folders(&folder)?.into_iter().partition(|f| f.is_symlink());
+        open.splice(0..0, links);
+        open.extend(own);
     }
     all.sort();
     Ok(all)
@@ -87,7 +92,7 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let unreadable = |error: std::io::Error| {
-        let why = error.kind().to_string();
+        let why = error.to_string();
         Error::of_file(ErrorKind::Workspace, "read migrations folder", folder)
             .because(why)
             .with_source(error)
@@ -127,7 +132,7 @@ pub(super) fn text(path: &Path) -> Result<String, Error> {
             .with_help("remove it, or put the file itself in its place"));
     }
     let bytes = fs::read(path).map_err(|error| {
-        let why = error.kind().to_string();
+        let why = error.to_string();
         bad(path).because(why).with_source(error)
     })?;
     String::from_utf8(bytes).map_err(|error| {

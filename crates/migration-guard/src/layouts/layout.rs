@@ -109,15 +109,17 @@ impl Layout {
     }
 
     /// What else a database holds for the history alone: names of tables, indexes and sequences.
-    /// `ripcord_unfinished` is there only while a migration is interrupted whose tool has no mark
-    /// for that.
+    /// `ripcord_unfinished` is there only while a migration or its way back is interrupted and the
+    /// tool has no mark for that.
     pub fn state_objects(self) -> &'static [&'static str] {
         match self {
             Self::Goose => &["goose_db_version_id_seq", "ripcord_unfinished"],
             Self::Flyway => &["flyway_schema_history_pk", "flyway_schema_history_s_idx"],
             Self::Rails => &["ar_internal_metadata", "ripcord_unfinished"],
-            Self::Dbmate | Self::Refinery | Self::Diesel => &["ripcord_unfinished"],
-            Self::Sqlx | Self::GolangMigrate | Self::Prisma | Self::Plain => &[],
+            Self::GolangMigrate | Self::Dbmate | Self::Refinery | Self::Diesel => {
+                &["ripcord_unfinished"]
+            }
+            Self::Sqlx | Self::Prisma | Self::Plain => &[],
         }
     }
 

@@ -1,4 +1,4 @@
-use crate::lint::places::Places;
+use crate::lint::places::{Place, Places, Topic};
 use crate::lint::{Effects, LintOptions, LockMode, Loss, LossKind, Severity, State, Unit, Within};
 use crate::rules::mysql::Schema;
 use crate::sql::Statement;
@@ -11,12 +11,13 @@ pub(crate) struct Context<'a> {
     /// What the statement does; for the inside of a DO block, one of its statements.
     pub(crate) kind: &'a Kind,
     pub(crate) statement: &'a Statement,
+    /// Whether `kind` is what stands in the file, and not something that it runs.
+    pub(crate) whole: bool,
     /// Line and column of what `kind` is about: inside a DO block its own, else the statement's.
     pub(crate) place: (u32, u32),
     /// The statement's place in its file.
     pub(crate) index: usize,
     pub(crate) unit: &'a Unit,
-    pub(crate) chain: &'a [Unit],
     /// The file's place in the chain.
     pub(crate) file: usize,
     pub(crate) places: &'a Places,
@@ -57,31 +58,44 @@ impl Context<'_> {
         }
     }
 
-    /// What this file says of `table` after this statement.
-    pub(crate) fn rest_about(&self, table: &Name) -> impl Iterator<Item = &Statement> {
-        let end = Some((self.file + 1, 0));
-        let here = Some((self.file, self.index));
-        self.places.about(self.chain, table, here, end)
+    /// Whether this file says so of `table` after this statement.
+    pub(crate) fn rest_says(&self, table: &Name, topic: &Topic) -> bool {
+        let place = self.places.next(table, topic, self.here());
+        place.is_some_and(|(file, _)| file == self.file)
     }
 
-    /// What this file says of `table` before this statement.
-    pub(crate) fn before_about(&self, table: &Name) -> impl DoubleEndedIterator<Item = &Statement> {
-        let begin = self.file.checked_sub(1).map(|file| (file, usize::MAX));
-        let here = Some((self.file, self.index));
-        self.places.about(self.chain, table, begin, here)
+    /// The same of a statement that names no table, and so may be about any.
+    pub(crate) fn rest_says_of_all(&self, topic: &Topic) -> bool {
+        let place = self.places.next_everywhere(topic, self.here());
+        place.is_some_and(|(file, _)| file == self.file)
     }
 
-    /// What the chain says of `table` after this statement.
-    pub(crate) fn later_about(&self, table: &Name) -> impl Iterator<Item = &Statement> {
-        let here = Some((self.file, self.index));
-        self.places.about(self.chain, table, here, None)
+    /// Whether the chain says so of `table` after this statement.
+    pub(crate) fn later_says(&self, table: &Name, topic: &Topic) -> bool {
+        self.places.next(table, topic, self.here()).is_some()
     }
 
-    /// The ANALYZE, VACUUM and SELECT of this file after this statement that name no table.
-    pub(crate) fn rest_everywhere(&self) -> impl Iterator<Item = &Statement> {
-        let end = Some((self.file + 1, 0));
-        let here = Some((self.file, self.index));
-        self.places.everywhere(self.chain, here, end)
+    /// Where this file says so of `table`, the last time before `place`.
+    pub(crate) fn said_before(&self, table: &Name, topic: &Topic, place: Place) -> Option<Place> {
+        let said = self.places.last(table, topic, place);
+        said.filter(|(file, _)| *file == self.file)
+    }
+
+    /// The last statement in the rest of this file that says so of `table`.
+    pub(crate) fn last_of_rest(&self, table: &Name, topic: &Topic) -> Option<&Statement> {
+        let (file, index) = self.places.last(table, topic, (self.file + 1, 0))?;
+        let rest = (file, index) > self.here();
+        rest.then(|| self.unit.script.statements().get(index))?
+    }
+
+    /// Whether this file has said so before this statement, of no table by name.
+    pub(crate) fn has_said(&self, topic: &Topic) -> bool {
+        let said = self.places.last_everywhere(topic, self.here());
+        said.is_some_and(|(file, _)| file == self.file)
+    }
+
+    pub(crate) fn here(&self) -> Place {
+        (self.file, self.index)
     }
 }
 

@@ -97,10 +97,10 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
                 }
             }
         }
-        Kind::CreateTrigger { table } => out.lock(table, L::ShareRowExclusive),
+        Kind::CreateTrigger { table, .. } => out.lock(table, L::ShareRowExclusive),
         Kind::CreatePolicy { table }
         | Kind::ChangePolicy { table }
-        | Kind::CreateRule { table } => {
+        | Kind::CreateRule { table, .. } => {
             out.lock(table, L::AccessExclusive);
         }
         Kind::Drop(it) => {
@@ -129,7 +129,7 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
                         }
                     }
                     Object::Index if !it.concurrently => {
-                        if let Some(index) = state.indexes.get(&name.name) {
+                        if let Some(index) = state.indexes.find(name) {
                             out.lock(&Name::of_key(&index.table), L::AccessExclusive);
                         }
                     }
@@ -146,7 +146,7 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
             let mut at = 0;
             while let Some(table) = all.get(at).cloned() {
                 out.rewrite(&table);
-                let mut more = state.partitions(&table);
+                let mut more = state.parts(&table);
                 if *cascade {
                     more.extend(state.referencing(&table));
                 }
@@ -184,7 +184,7 @@ pub(crate) fn effects(kind: &Kind, state: &State) -> Effects {
             scope,
             name: Some(name),
         } if scope == "index" => {
-            if let Some(index) = state.indexes.get(&name.name) {
+            if let Some(index) = state.indexes.find(name) {
                 let table = Name::of_key(&index.table);
                 out.lock(&table, L::Share);
                 out.scan(&table);

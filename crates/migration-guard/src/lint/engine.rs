@@ -1,9 +1,12 @@
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::lint::clock::{self, Day};
-use crate::lint::pieces::{pieces, understood};
+use crate::lint::pieces::{mention, pieces, understood};
 use crate::lint::places::Places;
-use crate::lint::suppress::{Suppression, suppressions};
+use crate::lint::printable::printable;
+use crate::lint::routines::Routines;
+use crate::lint::suppress::Suppressions;
 use crate::lint::{
     Context, Dialect, Effects, Finding, Hits, LintOptions, Severity, State, UnitContext, effects,
 };
@@ -35,12 +38,35 @@ pub struct Lint {
     pub analysed: usize,
     /// What was found and is not reported, because somebody answers for it.
     pub acknowledged: Vec<Acknowledged>,
+    /// How many findings are not reported because a [`Policy`](crate::Policy) turned their rule off.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub turned_off: usize,
+    /// The file of the policy, for whoever reads a report.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub policy: Option<PathBuf>,
 }
 
 impl Lint {
     /// The worst severity, if there is any finding.
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|f| f.severity).max()
+    }
+
+    /// What is not reported, in words, if there is anything.
+    pub(crate) fn silenced(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if !self.acknowledged.is_empty() {
+            parts.push(format!("{} acknowledged", self.acknowledged.len()));
+        }
+        if self.turned_off > 0 {
+            parts.push(format!("{} turned off", self.turned_off));
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let policy = self.policy.as_ref().map(|file| file.display().to_string());
+        let policy = policy.map(|file| format!(" (policy: {})", printable(&file)));
+        Some(parts.join(", ") + &policy.unwrap_or_default())
     }
 }
 
@@ -66,17 +92,20 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
             .statements()
             .iter()
             .rposition(|s| s.kind.changes_schema());
-        let mut allowed = suppressions(&unit.script);
+        let mut allowed = Suppressions::of(&unit.script);
         for (index, statement) in unit.script.statements().iter().enumerate() {
             report.statements += 1;
             let mut found = Vec::new();
             // DO, WITH and routines hold statements of their own: judged one by one.
-            let called = state.routines.called(&statement.kind);
-            let pieces = pieces(statement, &called);
+            let mut called = state.routines.called(&statement.kind);
+            let mention = mention(&state.routines, statement, &mut called);
+            let pieces = pieces(statement, mention.as_ref(), &called, &state.routines);
             let whole = understood(statement, &pieces, &state.routines);
             report.analysed += usize::from(whole);
             for piece in pieces {
-                let kind = piece.kind;
+                let kind = state.resolved(piece.kind);
+                let kind = kind.as_ref();
+                state.conditional = piece.conditional;
                 let effects = match options.dialect {
                     Dialect::Postgres => effects(kind, &state),
                     Dialect::MySql => mysql::effects(kind, &schema, &options.mysql_server),
@@ -85,10 +114,10 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
                     options,
                     kind,
                     statement,
+                    whole: std::ptr::eq(piece.kind, &statement.kind),
                     place: (piece.line, piece.column),
                     index,
                     unit,
-                    chain,
                     file: at,
                     places: &places,
                     state: &state,
@@ -101,6 +130,7 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
                     schema.apply(kind, index, |table| state.is_new(table));
                 }
                 state.apply(kind, &effects, index);
+                watch(&mut state.routines, piece.kind, statement.text());
             }
             if let Kind::Select { functions, .. } = &statement.kind {
                 state.hand_over(functions, statement.text());
@@ -122,12 +152,27 @@ pub fn lint(chain: &[Unit], options: &LintOptions) -> Result<Lint, Error> {
         }
         report
             .findings
-            .extend(hygiene::findings(&unit.script, &allowed, today));
+            .extend(hygiene::findings(&unit.script, &allowed.all, today));
     }
     if let Some(snapshot) = &options.snapshot {
         seed::measure(&mut report.findings, snapshot);
     }
     Ok(report)
+}
+
+/// Triggers and rules come and go.
+fn watch(routines: &mut Routines, kind: &Kind, text: &str) {
+    match kind {
+        Kind::CreateTrigger { table, fires } | Kind::CreateRule { table, fires } => {
+            routines.watch(table, fires, text);
+        }
+        Kind::Drop(it) => {
+            if let Some(table) = &it.on {
+                routines.unwatch(table, &it.names);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn judge(rules: &[Rule], context: &Context<'_>, found: &mut Vec<Finding>) {
@@ -210,7 +255,7 @@ fn keep(
     mut found: Vec<Finding>,
     index: usize,
     today: Day,
-    allowed: &mut [Suppression],
+    allowed: &mut Suppressions,
     report: &mut Lint,
 ) {
     found.sort_by(|a, b| {
@@ -219,10 +264,7 @@ fn keep(
             .then_with(|| a.rule.cmp(&b.rule))
     });
     for finding in found {
-        let allow = allowed
-            .iter_mut()
-            .find(|s| s.covers(&finding.rule, index, today));
-        match allow {
+        match allowed.covering(&finding.rule, index, today) {
             Some(allow) => {
                 allow.used = true;
                 report.acknowledged.push(allow.acknowledges(finding));

@@ -18,6 +18,9 @@ impl Kind {
 
     /// Whether it is DDL, as against data and session statements.
     pub(crate) fn changes_schema(&self) -> bool {
+        if self.drops_temporaries() {
+            return false;
+        }
         matches!(
             self,
             Self::CreateTable(_)

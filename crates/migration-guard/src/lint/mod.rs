@@ -11,21 +11,27 @@ mod fingerprint;
 mod guess;
 mod hazard;
 mod hygiene;
+mod indexes;
 mod kinds;
+mod mentions;
 mod named;
 mod options;
 mod peers;
 mod pieces;
 mod places;
+mod printable;
 mod render;
 #[cfg(feature = "postgres")]
 mod replay;
 mod routines;
 mod seed;
+mod settings;
 mod state;
 mod suppress;
+mod temporary;
 mod timeout;
 mod track;
+mod track_alter;
 
 pub(crate) use context::{Context, Hit, Hits, UnitContext};
 pub(crate) use effects::{Effects, effects};
@@ -38,9 +44,14 @@ pub(crate) use fingerprint::Fingerprints;
 #[cfg(feature = "reports")]
 pub(crate) use fingerprint::uri;
 pub use hazard::{Hazard, hazards};
+pub(crate) use mentions::words;
 pub use options::{Dialect, LintOptions, Runner};
 #[cfg(feature = "test-util")]
 pub(crate) use pieces::inside;
+pub(crate) use places::Topic;
+#[cfg(feature = "reports")]
+pub use printable::printable;
+pub(crate) use printable::printable_lines;
 pub use render::{render, render_styled};
 #[cfg(feature = "postgres")]
 pub(crate) use replay::{Replayed, replay};

@@ -1,13 +1,18 @@
 //! Constraints of a replayed table, under the names that the server gives them.
 
-use std::collections::BTreeMap;
-
 use crate::lint::Table;
-use crate::lint::state::{ConstraintState, Index};
+use crate::lint::indexes::Indexes;
+use crate::lint::state::ConstraintState;
 use crate::sql::model::{Constraint, ConstraintKind, Name};
 
 impl Table {
-    pub(super) fn add(&mut self, table: &Name, constraint: &Constraint, column: Option<&str>) {
+    /// The name, if it is something that has one.
+    pub(super) fn add(
+        &mut self,
+        table: &Name,
+        constraint: &Constraint,
+        column: Option<&str>,
+    ) -> Option<String> {
         match &constraint.kind {
             ConstraintKind::PrimaryKey { columns, .. } => {
                 for column in columns {
@@ -26,24 +31,25 @@ impl Table {
             ConstraintKind::NotNull { .. }
             | ConstraintKind::Unique { .. }
             | ConstraintKind::Exclude => {}
-            _ => return,
+            _ => return None,
         }
         let name = constraint
             .name
             .clone()
             .unwrap_or_else(|| default_name(table, &constraint.kind, column));
         self.constraints.insert(
-            name,
+            name.clone(),
             ConstraintState {
                 kind: constraint.kind.clone(),
                 valid: !constraint.not_valid,
             },
         );
+        Some(name)
     }
 }
 
 /// A key that takes over an index has the index's columns.
-pub(super) fn fill_from_index(constraint: &mut Constraint, indexes: &BTreeMap<String, Index>) {
+pub(super) fn fill_from_index(constraint: &mut Constraint, indexes: &Indexes) {
     if let ConstraintKind::PrimaryKey {
         columns,
         using_index: Some(index),

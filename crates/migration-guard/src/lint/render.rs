@@ -2,10 +2,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use annotate_snippets::{
-    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
-};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use crate::lint::printable::{printable, printable_lines};
 use crate::lint::{Finding, Lint, Severity};
 use crate::sql::{Lines, Script};
 
@@ -37,6 +36,7 @@ fn render_with(renderer: &Renderer, lint: &Lint, scripts: &[&Script], least: Sev
     let mut out = String::new();
     for finding in lint.findings.iter().filter(|f| f.severity >= least) {
         let path = finding.file.display().to_string();
+        let path = printable(&path);
         let group = group(finding, &path, texts.get(finding.file.as_path()));
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
@@ -47,15 +47,14 @@ fn render_with(renderer: &Renderer, lint: &Lint, scripts: &[&Script], least: Sev
 }
 
 fn group<'a>(finding: &'a Finding, path: &'a str, text: Option<&Lines<'a>>) -> Group<'a> {
+    let message = printable(&finding.message);
     let level = match finding.severity {
         Severity::Blocker => Level::ERROR.with_name("blocker"),
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::INFO,
     };
-    let group = level
-        .primary_title(finding.message.as_str())
-        .id(finding.rule.as_str());
+    let group = level.primary_title(message).id(finding.rule.as_str());
     let line = text.map(|text| text.line(finding.line).trim_end());
     let mut group = match line.filter(|line| line.len() <= LONGEST) {
         Some(line) if !line.is_empty() => group.element(excerpt(finding, path, line)),
@@ -66,23 +65,25 @@ fn group<'a>(finding: &'a Finding, path: &'a str, text: Option<&Lines<'a>>) -> G
         ),
     };
     if let Some(lock) = lock(finding) {
-        let lock = normalize_untrusted_str(&lock);
+        let lock = printable(&lock).into_owned();
         group = group.element(Level::NOTE.with_name("lock").message(lock));
     }
     group = group.element(Level::NOTE.with_name("why").message(&finding.why));
     if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        group = group.element(Level::HELP.message(printable_lines(help)));
     }
     group
 }
 
 fn excerpt<'a>(finding: &Finding, path: &'a str, line: &'a str) -> Snippet<'a, Annotation<'a>> {
+    let line = printable(line);
     let column = finding.column.saturating_sub(1) as usize;
     let from = line.char_indices().nth(column).map_or(0, |(at, _)| at);
+    let to = line.len();
     Snippet::source(line)
         .line_start(finding.line as usize)
         .path(path)
-        .annotation(AnnotationKind::Primary.span(from..line.len()))
+        .annotation(AnnotationKind::Primary.span(from..to))
 }
 
 fn lock(finding: &Finding) -> Option<String> {
@@ -122,11 +123,15 @@ fn summary(lint: &Lint, least: Severity, out: &mut String) -> std::fmt::Result {
     .filter(|(severity, _)| *severity >= least)
     .map(|(severity, name)| format!("{} {name}", count(severity)))
     .collect();
-    writeln!(
+    write!(
         out,
         "{}; {} of {} statements analysed",
         counts.join(", "),
         lint.analysed,
         lint.statements
-    )
+    )?;
+    if let Some(silenced) = lint.silenced() {
+        write!(out, "; {silenced}")?;
+    }
+    writeln!(out)
 }

@@ -1,6 +1,6 @@
 //! The same replay as the linter's, for those who ask a live server about each statement.
 
-use crate::lint::pieces::pieces;
+use crate::lint::pieces::{mention, pieces};
 use crate::lint::{Effects, LintOptions, State, Unit, effects};
 use crate::sql::model::Kind;
 
@@ -21,17 +21,21 @@ pub(crate) fn replay(chain: &[Unit], options: &LintOptions, mut each: impl FnMut
     for unit in chain {
         state.begin_unit(unit, options);
         for (index, statement) in unit.script.statements().iter().enumerate() {
-            let called = state.routines.called(&statement.kind);
-            for piece in pieces(statement, &called) {
-                let effects = effects(piece.kind, &state);
+            let mut called = state.routines.called(&statement.kind);
+            let mention = mention(&state.routines, statement, &mut called);
+            for piece in pieces(statement, mention.as_ref(), &called, &state.routines) {
+                let kind = state.resolved(piece.kind);
+                let kind = kind.as_ref();
+                state.conditional = piece.conditional;
+                let effects = effects(kind, &state);
                 each(&Replayed {
                     unit,
                     place: (piece.line, piece.column),
-                    kind: piece.kind,
+                    kind,
                     state: &state,
                     effects: &effects,
                 });
-                state.apply(piece.kind, &effects, index);
+                state.apply(kind, &effects, index);
             }
             if let Kind::CreateFunction(it) = &statement.kind {
                 state.routines.define(&it.name.name, statement.text());

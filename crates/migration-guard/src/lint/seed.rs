@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::lint::state::{ColumnState, ConstraintState, Index, Table};
+use crate::lint::indexes::Index;
+use crate::lint::state::{ColumnState, ConstraintState, Table};
 use crate::lint::{Dialect, Estimate, Finding, LintOptions, State, TableSize};
 use crate::snapshot::{self, ConstraintType, Generated, Snapshot, TableKind};
 use crate::sql::model::{ConstraintKind, Expr, ForeignKey, Name, Type, Volatility};
@@ -12,6 +13,7 @@ impl State {
     /// Before the first file: empty, or as the snapshot of the options has it.
     pub(crate) fn begin(options: &LintOptions) -> Self {
         let mut state = Self::default();
+        state.dialect = options.dialect;
         if let (Dialect::Postgres, Some(snapshot)) = (options.dialect, &options.snapshot) {
             state.seed(snapshot);
         }
@@ -25,8 +27,13 @@ impl State {
             let known = known(snapshot, table);
             for key in keys(snapshot, &name) {
                 for index in table.indexes.iter().filter(|i| i.constraint.is_none()) {
-                    self.indexes
-                        .insert(index.name.clone(), known_index(&key, index));
+                    self.indexes.insert(&index.name, known_index(&key, index));
+                }
+                if let Some(parent) = &known.partition_of {
+                    self.link(&key, parent, known.default_partition);
+                }
+                for name in known.constraints.keys() {
+                    self.constrained.add(name, &key);
                 }
                 self.tables.insert(key, known.clone());
             }

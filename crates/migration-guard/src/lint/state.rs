@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::lint::LockMode;
+use crate::lint::Dialect;
+use crate::lint::indexes::Indexes;
 use crate::lint::routines::Routines;
 use crate::sql::model::{Column, ConstraintKind, Name, Type};
 
@@ -8,8 +9,17 @@ use crate::sql::model::{Column, ConstraintKind, Name, Type};
 /// and what is locked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
+    pub(crate) dialect: Dialect,
+    /// Whether the statement at hand may not run, or what it does may be taken back, without anything
+    /// else failing.
+    pub(crate) conditional: bool,
     pub(crate) tables: BTreeMap<String, Table>,
-    pub(crate) indexes: BTreeMap<String, Index>,
+    pub(crate) indexes: Indexes,
+    pub(crate) constrained: Constrained,
+    /// For each table its partitions and the tables that inherit from it.
+    parts: BTreeMap<String, BTreeSet<String>>,
+    /// Those of the partitions that take what no other takes.
+    defaults: BTreeMap<String, String>,
     /// Enum types that the chain made.
     pub(crate) new_types: BTreeSet<String>,
     /// Domains that the chain made or constrained, by their bare name: a column of one is checked
@@ -18,12 +28,17 @@ pub(crate) struct State {
     /// Materialized views that the chain made.
     pub(crate) new_views: BTreeSet<String>,
     /// Enum values that were added in the open transaction.
-    pub(crate) fresh_values: Vec<String>,
+    pub(crate) fresh_values: BTreeSet<String>,
+    /// Those of them that have a quote in them.
+    pub(crate) fresh_quoted: Vec<String>,
     pub(crate) in_transaction: bool,
     /// Nobody knows whether the file runs in one transaction, and nothing in it speaks against it.
     pub(crate) perhaps_in_transaction: bool,
     /// As the file set it; empty for the session's own.
     pub(crate) search_path: String,
+    /// What it is again when SET LOCAL ends, and what it was when the transaction began.
+    pub(crate) path_of_session: String,
+    pub(crate) path_at_begin: String,
     /// Whether the file itself said BEGIN.
     pub(crate) opened: Option<usize>,
     pub(crate) lock_timeout: Timeout,
@@ -32,11 +47,11 @@ pub(crate) struct State {
     pub(crate) of_session: (Timeout, Timeout),
     pub(crate) at_begin: (Timeout, Timeout),
     /// Strong locks on existing tables that the open transaction holds.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Held,
     /// Tables that this file has altered so far, with the number of ALTER TABLE statements.
     pub(crate) altered: BTreeMap<String, usize>,
     /// NOT VALID constraints that this transaction added: table and constraint.
-    pub(crate) unvalidated: Vec<(String, String)>,
+    pub(crate) unvalidated: BTreeSet<(String, String)>,
     /// What ran in this file so far.
     pub(crate) seen: Seen,
     /// Tables that were handed to an extension, each with the function that did it.
@@ -57,6 +72,17 @@ pub(crate) struct State {
     pub(crate) blind: bool,
 }
 
+/// Which tables had a constraint of a name; whether they still have, they tell themselves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Constrained(BTreeMap<String, BTreeSet<String>>);
+
+impl Constrained {
+    pub(super) fn add(&mut self, name: &str, table: &str) {
+        let tables = self.0.entry(name.to_owned()).or_default();
+        tables.insert(table.to_owned());
+    }
+}
+
 /// What ran in this file so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
@@ -75,21 +101,29 @@ pub(crate) enum Timeout {
     Set(u64),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
-    pub(crate) table: String,
-    pub(crate) lock: LockMode,
+    /// Whether there is a lock at which writers wait.
+    pub(crate) any: bool,
+    /// The table that was locked exclusively first.
+    pub(crate) first: Option<String>,
+    pub(crate) exclusively: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     /// Made by this chain.
     pub(crate) new: bool,
-    /// Made without IF NOT EXISTS.
+    /// Made without IF NOT EXISTS and without a condition, or known to have been absent.
     pub(crate) certain: bool,
+    /// A temporary table that ends with its transaction.
+    pub(crate) until_commit: bool,
+    /// Made in the transaction that is open.
+    pub(crate) uncommitted: bool,
     /// The search path under which it was made, if its name was not qualified.
     pub(crate) search_path: String,
-    /// New, and filled by more than single rows since.
+    /// New, and filled since by more than single rows: by a query, by a partition or a child that
+    /// brought its own.
     pub(crate) filled: bool,
     /// Has rows that this chain put there.
     pub(crate) rows: bool,
@@ -105,6 +139,8 @@ pub(crate) struct Table {
     pub(crate) primary_key: Option<Vec<String>>,
     pub(crate) partitioned: bool,
     pub(crate) partition_of: Option<String>,
+    /// The tables that it inherits from.
+    pub(crate) inherits: Vec<String>,
     /// Takes the rows that no other partition takes.
     pub(crate) default_partition: bool,
     pub(crate) referenced: Vec<Name>,
@@ -123,18 +159,6 @@ pub(crate) struct ColumnState {
 #[derive(Clone, Debug)]
 pub(crate) struct ConstraintState {
     pub(crate) kind: ConstraintKind,
-    pub(crate) valid: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Index {
-    pub(crate) table: String,
-    pub(crate) columns: Vec<String>,
-    pub(crate) unique: bool,
-    pub(crate) partial: bool,
-    /// `None` is the usual one, btree.
-    pub(crate) method: Option<String>,
-    /// Whether its build has ended well.
     pub(crate) valid: bool,
 }
 
@@ -157,15 +181,18 @@ impl State {
         }
     }
 
-    /// Whether no running release can depend on `table`, as far as the files tell: with
-    /// `IF NOT EXISTS` it may have been there, which only matters where data is at stake.
+    /// Whether no running release can depend on `table` and it has no rows that matter. What was made
+    /// with `IF NOT EXISTS` or under a condition may have been there before.
     pub(crate) fn is_new(&self, table: &Name) -> bool {
-        self.in_sight(table).is_some_and(|t| t.new && !t.filled)
+        table.is_temporary()
+            || self
+                .in_sight(table)
+                .is_some_and(|t| t.new && t.certain && !t.filled)
     }
 
     /// Whether the chain certainly made `table` itself.
     pub(crate) fn made(&self, table: &Name) -> bool {
-        self.in_sight(table).is_some_and(|t| t.new && t.certain)
+        table.is_temporary() || self.in_sight(table).is_some_and(|t| t.new && t.certain)
     }
 
     /// The table, unless the search path has changed since and another one may be meant.
@@ -205,27 +232,76 @@ impl State {
 
     /// The partitions of `table` that the chain knows, those below them included.
     pub(crate) fn partitions(&self, table: &Name) -> Vec<Name> {
-        if !self.table(table).is_some_and(|t| t.partitioned) {
-            return Vec::new();
-        }
+        self.below(table, |part, of| part.partition_of.as_ref() == Some(of))
+    }
+
+    /// The same, and the tables that inherit from it.
+    pub(crate) fn parts(&self, table: &Name) -> Vec<Name> {
+        self.below(table, |_, _| true)
+    }
+
+    fn below(&self, table: &Name, wanted: impl Fn(&Table, &String) -> bool) -> Vec<Name> {
         let mut found: Vec<String> = vec![table.key()];
+        let mut seen = BTreeSet::new();
         let mut at = 0;
         while let Some(parent) = found.get(at).cloned() {
-            let below = self.tables.iter().filter(|(key, t)| {
-                t.partition_of.as_ref() == Some(&parent) && !found.contains(key)
-            });
-            let below: Vec<String> = below.map(|(key, _)| key.clone()).collect();
-            found.extend(below);
+            for part in self.parts.get(&parent).into_iter().flatten() {
+                let known = self.tables.get(part).is_some_and(|t| wanted(t, &parent));
+                if known && *part != found[0] && seen.insert(part) {
+                    found.push(part.clone());
+                }
+            }
             at += 1;
         }
         found.iter().skip(1).map(|key| Name::of_key(key)).collect()
     }
 
     pub(crate) fn default_partition(&self, parent: &Name) -> Option<Name> {
-        let parent = parent.key();
-        let mut all = self.tables.iter();
-        all.find(|(_, t)| t.default_partition && t.partition_of.as_ref() == Some(&parent))
-            .map(|(key, _)| Name::of_key(key))
+        let default = self.defaults.get(&parent.key())?;
+        Some(Name::of_key(default))
+    }
+
+    /// `part` is a partition of `parent`, or inherits from it.
+    pub(super) fn link(&mut self, part: &str, parent: &str, default: bool) {
+        let parts = self.parts.entry(parent.to_owned()).or_default();
+        parts.insert(part.to_owned());
+        if default {
+            self.defaults.insert(parent.to_owned(), part.to_owned());
+        }
+    }
+
+    pub(super) fn unlink(&mut self, part: &str, parent: &str) {
+        if let Some(parts) = self.parts.get_mut(parent) {
+            parts.remove(part);
+        }
+        if self.defaults.get(parent).is_some_and(|d| d == part) {
+            self.defaults.remove(parent);
+        }
+    }
+
+    /// The parts of a table that has another name from now on.
+    pub(super) fn parts_of_renamed(&mut self, table: &str) -> BTreeSet<String> {
+        self.defaults.remove(table);
+        self.parts.remove(table).unwrap_or_default()
+    }
+
+    /// The table is gone, or has another name.
+    pub(super) fn unlink_all(&mut self, part: &str, table: &Table) {
+        for parent in table.partition_of.iter().chain(&table.inherits) {
+            self.unlink(part, parent);
+        }
+    }
+
+    /// The tables that have a constraint of this name, by their keys.
+    pub(crate) fn constrained_by(
+        &self,
+        name: &str,
+    ) -> impl Iterator<Item = (&str, &ConstraintState)> {
+        let tables = self.constrained.0.get(name).into_iter().flatten();
+        tables.filter_map(move |key| {
+            let constraint = self.tables.get(key)?.constraints.get(name)?;
+            Some((key.as_str(), constraint))
+        })
     }
 
     /// The tables with a foreign key to `table`, itself left out.
@@ -280,6 +356,9 @@ impl State {
     pub(crate) fn keys_to(&self, table: &Name, column: Option<&str>) -> Vec<(Name, &str)> {
         let key = table.key();
         let mut found = Vec::new();
+        if !self.live {
+            return found;
+        }
         for (other, known) in self
             .tables
             .iter()
@@ -298,18 +377,15 @@ impl State {
     }
 
     /// Whether an index on a new table is meant, so that dropping or building it hurts nobody.
-    pub(crate) fn is_index_of_new(&self, index: &str) -> bool {
-        self.indexes.get(index).is_some_and(|i| {
-            self.tables
-                .get(&i.table)
-                .is_some_and(|t| t.new && !t.filled)
-        })
+    pub(crate) fn is_index_of_new(&self, index: &Name) -> bool {
+        let known = self.indexes.find(index);
+        known.is_some_and(|i| self.is_new(&Name::of_key(&i.table)))
     }
 
     pub(crate) fn is_indexed(&self, table: &Name, column: &str) -> bool {
         let key = table.key();
-        let mut indexes = self.indexes.values();
-        indexes.any(|i| i.table == key && i.columns.iter().any(|c| c == column))
+        let mut indexes = self.indexes.of(&key);
+        indexes.any(|(_, i)| i.columns.iter().any(|c| c == column))
     }
 
     /// Whether a valid CHECK may say what ATTACH PARTITION would have to find out by reading.
@@ -336,11 +412,12 @@ impl State {
 }
 
 impl ColumnState {
-    pub(crate) fn of(column: &Column) -> Self {
+    /// `new` is whether it was certainly not there before.
+    pub(crate) fn of(column: &Column, new: bool) -> Self {
         Self {
             ty: Some(column.ty.clone()),
             not_null: column.not_null(),
-            new: true,
+            new,
             default: column.default().is_some(),
             checked: column.has(|k| matches!(k, ConstraintKind::Check(_))),
         }

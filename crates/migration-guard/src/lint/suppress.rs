@@ -1,6 +1,8 @@
 //! Comments that silence rules: `-- ripcord:allow <rule> [until 2027-01-31] <reason>` for the
 //! statement it stands before, in, or on the line of; and those of other linters.
 
+use std::collections::HashMap;
+
 use crate::lint::clock::{self, Day};
 use crate::lint::peers;
 use crate::sql::Script;
@@ -86,8 +88,51 @@ impl Suppression {
 
 const MARK: &str = "ripcord:allow";
 
+/// The exceptions of a file, found by statement.
+#[derive(Debug, Default)]
+pub(crate) struct Suppressions {
+    pub(crate) all: Vec<Suppression>,
+    /// The places in `all` of those over one statement.
+    of_statement: HashMap<usize, Vec<usize>>,
+    of_several: Vec<usize>,
+}
+
+impl Suppressions {
+    pub(crate) fn of(script: &Script) -> Self {
+        let mut it = Self {
+            all: suppressions(script),
+            ..Self::default()
+        };
+        for (at, one) in it.all.iter().enumerate() {
+            match &one.over {
+                Over::Statements(range) if range.len() <= 1 => {
+                    it.of_statement.entry(range.start).or_default().push(at);
+                }
+                _ => it.of_several.push(at),
+            }
+        }
+        it
+    }
+
+    /// The first that silences `rule` at a statement.
+    pub(crate) fn covering(
+        &mut self,
+        rule: &str,
+        statement: usize,
+        today: Day,
+    ) -> Option<&mut Suppression> {
+        let own = self.of_statement.get(&statement).into_iter().flatten();
+        let at = own
+            .chain(&self.of_several)
+            .copied()
+            .filter(|at| self.all[*at].covers(rule, statement, today))
+            .min()?;
+        self.all.get_mut(at)
+    }
+}
+
 /// Every exception that the comments of `script` make.
-pub(crate) fn suppressions(script: &Script) -> Vec<Suppression> {
+fn suppressions(script: &Script) -> Vec<Suppression> {
     if script.comments().is_empty() {
         return Vec::new();
     }
@@ -135,10 +180,13 @@ pub(super) fn word(text: &str) -> (&str, &str) {
 /// The statement around `line`, or else the next one.
 pub(super) fn covered(script: &Script, line: u32) -> std::ops::Range<usize> {
     let statements = script.statements();
-    let around = statements.iter().position(|s| {
+    // The first that does not end above it is around it, or the next.
+    let at = statements.partition_point(|s| {
         let lines = s.text().matches('\n').count() as u32;
-        (s.line()..=s.line() + lines).contains(&line)
+        s.line() + lines < line
     });
-    let at = around.or_else(|| statements.iter().position(|s| s.line() > line));
-    at.map_or(0..0, |at| at..at + 1)
+    if at == statements.len() {
+        return 0..0;
+    }
+    at..at + 1
 }

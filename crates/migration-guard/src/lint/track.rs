@@ -1,47 +1,10 @@
 //! How each statement changes the replayed state.
 
-use crate::lint::guess::Guess;
-use crate::lint::named::fill_from_index;
-use crate::lint::state::{ColumnState, Held, Index, Seen, Timeout};
-use crate::lint::timeout::parse_timeout;
-use crate::lint::{Effects, LintOptions, LockMode, Runner, State, Table, Unit, Within};
-use crate::sql::model::{
-    AlterDomain, AlterTable, AlterType, ConstraintKind, CreateTable, Kind, Name, Object,
-    TableAction,
-};
+use crate::lint::indexes::Index;
+use crate::lint::{Effects, LockMode, State, Table, Within};
+use crate::sql::model::{AlterDomain, AlterType, Kind, Name, Object};
 
 impl State {
-    /// A new file begins; the session's settings are the runner's again.
-    pub(crate) fn begin_unit(&mut self, unit: &Unit, options: &LintOptions) {
-        let transaction = match (options.transaction, options.runner) {
-            (Some(told), _) => Guess::told(told),
-            (None, Runner::Known) => Guess::told(unit.transaction),
-            (None, Runner::Unknown) => Guess::from(&unit.script),
-        };
-        let transaction = Guess::said(&unit.script).unwrap_or(transaction);
-        self.in_transaction = transaction == Guess::Yes;
-        self.perhaps_in_transaction = transaction == Guess::Perhaps;
-        self.opened = None;
-        self.unit += 1;
-        let set = |d: Option<std::time::Duration>| {
-            d.map_or(Timeout::Unset, |d| Timeout::Set(d.as_millis() as u64))
-        };
-        self.lock_timeout = set(options.lock_timeout);
-        self.statement_timeout = set(options.statement_timeout);
-        self.of_session = (self.lock_timeout, self.statement_timeout);
-        self.at_begin = self.of_session;
-        self.end_transaction();
-        self.search_path.clear();
-        self.altered.clear();
-        self.seen = Seen::default();
-    }
-
-    pub(crate) fn end_transaction(&mut self) {
-        self.held.clear();
-        self.fresh_values.clear();
-        self.unvalidated.clear();
-    }
-
     /// The statement has run.
     pub(crate) fn apply(&mut self, kind: &Kind, effects: &Effects, index: usize) {
         self.remember_locks(effects);
@@ -62,56 +25,33 @@ impl State {
             }
         );
         match kind {
-            Kind::Begin => {
-                self.in_transaction = true;
-                self.opened = Some(index);
-                self.at_begin = self.of_session;
+            Kind::Begin => self.begin_transaction(index),
+            Kind::RollbackTo => {
+                self.roll_back_temporaries();
+                self.forget_new();
             }
-            Kind::RollbackTo => self.forget_new(),
-            Kind::Commit | Kind::Rollback => {
-                if *kind == Kind::Rollback {
-                    self.forget_new();
-                    self.of_session = self.at_begin;
-                }
-                (self.lock_timeout, self.statement_timeout) = self.of_session;
-                self.in_transaction = false;
-                self.opened = None;
-                self.end_transaction();
-            }
+            Kind::Commit => self.commit(),
+            Kind::Rollback => self.roll_back(),
             Kind::Set { name, value, local } => self.set(name, value, *local),
             Kind::Reset { name } => self.reset(name),
             Kind::CreateTable(it) => self.create_table(it),
             Kind::CreateTableAs {
                 table,
-                temporary,
+                if_not_exists,
+                until_commit,
                 with_data,
+                ..
             } => {
-                let filled = *with_data && !temporary;
-                let search_path = self.path_for(table);
-                self.tables.insert(
-                    table.key(),
-                    Table {
-                        new: true,
-                        filled,
-                        search_path,
-                        ..Table::default()
-                    },
-                );
+                let certain = self.makes_certainly(table, *if_not_exists);
+                if !(*until_commit && self.within() == Within::Nothing) {
+                    self.create_filled(table, certain, *with_data, *until_commit);
+                }
             }
             Kind::Select {
                 into: Some(table), ..
             } => {
-                let search_path = self.path_for(table);
-                self.tables.insert(
-                    table.key(),
-                    Table {
-                        new: true,
-                        certain: true,
-                        filled: true,
-                        search_path,
-                        ..Table::default()
-                    },
-                );
+                let certain = self.makes_certainly(table, false);
+                self.create_filled(table, certain, true, false);
             }
             Kind::CreateMaterializedView { name, .. } => {
                 self.new_views.insert(name.key());
@@ -119,7 +59,7 @@ impl State {
             Kind::CreateIndex(it) => {
                 if let Some(name) = &it.name {
                     self.indexes.insert(
-                        name.clone(),
+                        name,
                         Index {
                             table: it.table.key(),
                             columns: it.columns.clone(),
@@ -138,23 +78,30 @@ impl State {
                 name,
                 action: AlterType::AddValue { value, .. },
             } if self.within() != Within::Nothing && !self.new_types.contains(&name.key()) => {
-                self.fresh_values.push(value.clone());
+                if value.contains('\'') {
+                    self.fresh_quoted.push(value.clone());
+                }
+                self.fresh_values.insert(value.clone());
             }
             Kind::AlterTable(it) => self.alter_table(it),
             Kind::Drop(it) => {
                 for name in &it.names {
                     match it.object {
-                        Object::Table => {
-                            let key = name.key();
-                            self.tables.remove(&key);
-                            self.indexes.retain(|_, index| index.table != key);
-                        }
-                        Object::Index => {
-                            self.indexes.remove(&name.name);
-                        }
+                        Object::Table => self.remove_table(&name.key()),
+                        Object::Index => self.indexes.remove(name),
+                        // What had its name before may have it again.
+                        Object::Schema => self.forget_schema(&name.name),
                         _ => {}
                     }
                 }
+            }
+            Kind::Rename {
+                object: Object::Schema,
+                from,
+                to,
+            } => {
+                self.forget_schema(&from.name);
+                self.forget_schema(to);
             }
             Kind::Insert {
                 table, from_query, ..
@@ -197,7 +144,36 @@ impl State {
         }
     }
 
-    fn path_for(&self, table: &Name) -> String {
+    fn create_filled(&mut self, table: &Name, certain: bool, filled: bool, until_commit: bool) {
+        let made = Table {
+            new: true,
+            certain,
+            until_commit,
+            uncommitted: self.within() != Within::Nothing,
+            filled,
+            search_path: self.path_for(table),
+            ..Table::default()
+        };
+        self.tables.insert(table.key(), made);
+    }
+
+    fn forget_schema(&mut self, schema: &str) {
+        let prefix = format!("{schema}.");
+        let all = self.tables.range(prefix.clone()..);
+        let gone = all.take_while(|(key, _)| key.starts_with(&prefix));
+        for key in gone.map(|(key, _)| key.clone()).collect::<Vec<String>>() {
+            self.remove_table(&key);
+        }
+    }
+
+    pub(super) fn remove_table(&mut self, key: &str) {
+        if let Some(table) = self.tables.remove(key) {
+            self.unlink_all(key, &table);
+        }
+        self.indexes.remove_of(key, None);
+    }
+
+    pub(super) fn path_for(&self, table: &Name) -> String {
         match table.schema {
             None => self.search_path.clone(),
             Some(_) => String::new(),
@@ -225,182 +201,12 @@ impl State {
         }
         for (table, lock) in &effects.locks {
             if *lock >= LockMode::Share && !self.is_new(table) {
-                self.held.push(Held {
-                    table: table.key(),
-                    lock: *lock,
-                });
-            }
-        }
-    }
-
-    fn set(&mut self, name: &str, value: &str, local: bool) {
-        let (timeout, of_session) = match name {
-            "lock_timeout" => (&mut self.lock_timeout, &mut self.of_session.0),
-            "statement_timeout" => (&mut self.statement_timeout, &mut self.of_session.1),
-            "search_path" => {
-                value.clone_into(&mut self.search_path);
-                return;
-            }
-            _ => return,
-        };
-        // SET LOCAL outside a transaction does nothing.
-        if !local || self.in_transaction {
-            *timeout = parse_timeout(value);
-        }
-        if !local {
-            *of_session = *timeout;
-        }
-    }
-
-    fn reset(&mut self, name: &str) {
-        match name {
-            "lock_timeout" | "all" => self.of_session.0 = Timeout::Unset,
-            "statement_timeout" => self.of_session.1 = Timeout::Unset,
-            _ => {}
-        }
-        match name {
-            "lock_timeout" => self.lock_timeout = Timeout::Unset,
-            "search_path" => self.search_path.clear(),
-            "statement_timeout" => self.statement_timeout = Timeout::Unset,
-            "all" => {
-                self.lock_timeout = Timeout::Unset;
-                self.statement_timeout = Timeout::Unset;
-            }
-            _ => {}
-        }
-    }
-
-    fn create_table(&mut self, it: &CreateTable) {
-        if it.if_not_exists && self.tables.contains_key(&it.table.key()) {
-            return;
-        }
-        let mut table = Table {
-            new: true,
-            certain: !it.if_not_exists,
-            search_path: self.path_for(&it.table),
-            complete: it.like.is_empty() && it.inherits.is_empty() && it.partition_of.is_none(),
-            partitioned: it.partition_by.is_some(),
-            partition_of: it.partition_of.as_ref().map(Name::key),
-            default_partition: it.default_partition,
-            ..Table::default()
-        };
-        for column in &it.columns {
-            table
-                .columns
-                .insert(column.name.clone(), ColumnState::of(column));
-            for constraint in &column.constraints {
-                table.add(&it.table, constraint, Some(&column.name));
-            }
-        }
-        for constraint in &it.constraints {
-            table.add(&it.table, constraint, None);
-        }
-        self.tables.insert(it.table.key(), table);
-        if let Some(parent) = &it.partition_of {
-            self.tables.entry(parent.key()).or_default().partitioned = true;
-        }
-    }
-
-    fn alter_table(&mut self, it: &AlterTable) {
-        let key = it.table.key();
-        *self.altered.entry(key.clone()).or_default() += 1;
-        let mut unvalidated = Vec::new();
-        let table = self.tables.entry(key.clone()).or_default();
-        for action in &it.actions {
-            match action {
-                TableAction::AddColumn { column, .. } => {
-                    table
-                        .columns
-                        .insert(column.name.clone(), ColumnState::of(column));
-                    for constraint in &column.constraints {
-                        table.add(&it.table, constraint, Some(&column.name));
-                    }
+                self.held.any = true;
+                if *lock == LockMode::AccessExclusive {
+                    let table = table.key();
+                    self.held.first.get_or_insert_with(|| table.clone());
+                    self.held.exclusively.insert(table);
                 }
-                TableAction::DropColumn { column, .. } => {
-                    table.columns.remove(column);
-                    self.indexes
-                        .retain(|_, i| i.table != key || !i.columns.contains(column));
-                }
-                TableAction::RenameColumn { from, to } => {
-                    if let Some(state) = table.columns.remove(from) {
-                        table.columns.insert(to.clone(), state);
-                    }
-                }
-                TableAction::AddConstraint(constraint) => {
-                    if constraint.not_valid {
-                        let name = constraint.name.clone().unwrap_or_default();
-                        unvalidated.push((key.clone(), name));
-                    }
-                    let mut constraint = constraint.clone();
-                    fill_from_index(&mut constraint, &self.indexes);
-                    table.add(&it.table, &constraint, None);
-                }
-                TableAction::DropConstraint { name, .. } => {
-                    let gone = table.constraints.remove(name);
-                    if matches!(
-                        gone.map(|c| c.kind),
-                        Some(ConstraintKind::PrimaryKey { .. })
-                    ) {
-                        table.primary_key = None;
-                    }
-                    table.uses.remove(name);
-                }
-                TableAction::RenameConstraint { from, to } => {
-                    if let Some(state) = table.constraints.remove(from) {
-                        table.constraints.insert(to.clone(), state);
-                    }
-                    if let Some(columns) = table.uses.remove(from) {
-                        table.uses.insert(to.clone(), columns);
-                    }
-                }
-                TableAction::ValidateConstraint { name } => {
-                    if let Some(state) = table.constraints.get_mut(name) {
-                        state.valid = true;
-                    }
-                }
-                TableAction::SetType { column, ty, .. } => {
-                    table.columns.entry(column.clone()).or_default().ty = Some(ty.clone());
-                }
-                TableAction::SetNotNull { column } => {
-                    table.columns.entry(column.clone()).or_default().not_null = true;
-                }
-                TableAction::DropNotNull { column } => {
-                    table.columns.entry(column.clone()).or_default().not_null = false;
-                }
-                TableAction::SetDefault { column, .. } => {
-                    table.columns.entry(column.clone()).or_default().default = true;
-                }
-                TableAction::DropDefault { column } => {
-                    table.columns.entry(column.clone()).or_default().default = false;
-                }
-                _ => {}
-            }
-        }
-        self.unvalidated.extend(unvalidated);
-        for action in &it.actions {
-            match action {
-                TableAction::RenameTable { to } => {
-                    if let Some(table) = self.tables.remove(&key) {
-                        let name = Name {
-                            schema: it.table.schema.clone(),
-                            name: to.clone(),
-                        };
-                        self.tables.insert(name.key(), table);
-                        for index in self.indexes.values_mut().filter(|i| i.table == key) {
-                            index.table = name.key();
-                        }
-                    }
-                }
-                TableAction::AttachPartition { partition, default } => {
-                    let partition = self.tables.entry(partition.key()).or_default();
-                    partition.partition_of = Some(key.clone());
-                    partition.default_partition = *default;
-                    self.tables.entry(key.clone()).or_default().partitioned = true;
-                }
-                TableAction::DetachPartition { partition, .. } => {
-                    self.tables.entry(partition.key()).or_default().partition_of = None;
-                }
-                _ => {}
             }
         }
     }

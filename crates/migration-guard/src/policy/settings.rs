@@ -60,7 +60,7 @@ impl RuleLevel {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Override {
-    /// The rule; `*` is each of them.
+    /// The rule; `*` is each of them, and cannot be [`Off`](RuleLevel::Off).
     pub rule: String,
     /// Tables as findings name them; `*` stands for any characters.
     pub tables: Vec<String>,
@@ -90,6 +90,15 @@ impl Policy {
         for (rule, place) in named {
             if !(rules::known(rule) || rule == "*" && place == "[[override]]") {
                 found.push(format!("{place}: no rule is called `{rule}`"));
+            }
+        }
+        for it in &self.overrides {
+            if it.rule == "*" && it.level == RuleLevel::Off {
+                found.push(format!(
+                    "[[override]]: `*` cannot be off for {}; name the rules that are meant, or write \
+                     `level = \"info\"`",
+                    it.tables.join(", ")
+                ));
             }
         }
         for allow in &self.allow {
@@ -164,27 +173,32 @@ impl Session<'_> {
                 continue;
             }
             let Some(severity) = self.policy.severity(&finding) else {
+                lint.turned_off += 1;
                 continue;
             };
             finding.severity = severity;
-            let allow = self.policy.allow.iter().zip(&mut self.used);
-            match allow.into_iter().find(|(a, _)| a.covers(&finding)) {
-                Some((allow, used)) => {
-                    *used = true;
-                    if ended(allow, self.today) {
-                        kept.push(finding);
-                    } else {
-                        lint.acknowledged.push(Acknowledged {
-                            finding,
-                            reason: allow.reason.clone(),
-                            until: allow.until.clone(),
-                        });
-                    }
-                }
+            match self.allow(&finding) {
+                Some(allow) => lint.acknowledged.push(Acknowledged {
+                    finding,
+                    reason: allow.reason.clone(),
+                    until: allow.until.clone(),
+                }),
                 None => kept.push(finding),
             }
         }
         lint.findings = kept;
+    }
+
+    /// The first exception that counts; one that has ended hides none behind it.
+    fn allow(&mut self, finding: &Finding) -> Option<&Allow> {
+        let all = self.policy.allow.iter().zip(&mut self.used);
+        for (allow, used) in all.filter(|(allow, _)| allow.covers(finding)) {
+            *used = true;
+            if !ended(allow, self.today) {
+                return Some(allow);
+            }
+        }
+        None
     }
 
     /// What is to be said of the exceptions themselves, once everything was applied: those that
@@ -214,6 +228,12 @@ fn complaint(allow: &Allow, used: bool, today: clock::Day) -> Option<(Severity, 
     if ended(allow, today) {
         let until = allow.until.as_deref().unwrap_or_default();
         let message = format!("`{rule}` was allowed until {until}, so it is no longer");
+        return Some((Severity::Warning, message));
+    }
+    if allow.file.is_none() && allow.table.is_none() {
+        let message = format!(
+            "`{rule}` is allowed in every file; name one with `file` or `table`, or write `file = \"*\"`"
+        );
         return Some((Severity::Warning, message));
     }
     None

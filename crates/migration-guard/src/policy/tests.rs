@@ -192,3 +192,63 @@ fn mistakes_are_told() {
     assert_eq!(mistakes.len(), 3, "{mistakes:?}");
     assert!(mistakes[0].contains("`drop-colum`"));
 }
+
+#[test]
+fn everything_cannot_be_off() {
+    let mut policy = Policy::default();
+    let mut over = |rule: &str, level| {
+        policy.overrides = vec![Override {
+            rule: rule.to_owned(),
+            tables: vec!["*".to_owned()],
+            level,
+        }];
+        policy.mistakes()
+    };
+    let refused = over("*", RuleLevel::Off);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].contains("`*` cannot be off"), "{refused:?}");
+    assert!(over("*", RuleLevel::Info).is_empty());
+    assert!(over("drop-table", RuleLevel::Off).is_empty());
+}
+
+#[test]
+fn what_is_off_is_counted() {
+    let mut lint = found(SQL);
+    let mut policy = Policy::default();
+    let rule = "index-not-concurrent".to_owned();
+    policy.rules.insert(rule, RuleLevel::Off);
+    apply(&policy, &mut lint);
+    assert_eq!(lint.turned_off, 2);
+}
+
+#[test]
+fn an_exception_that_has_ended_hides_none_behind_it() {
+    let mut policy = Policy::default();
+    let mut over = allow("drop-column", Some("2026-01-01"));
+    over.table = Some("*".to_owned());
+    let mut current = allow("drop-column", Some("2027-12-31"));
+    current.file = Some("*".to_owned());
+    for all in [vec![over.clone(), current.clone()], vec![current, over]] {
+        policy.allow = all;
+        let mut lint = found(SQL);
+        apply(&policy, &mut lint);
+        assert_eq!(of(&lint, "drop-column"), [], "{:?}", policy.allow);
+        let told = lint.acknowledged.iter();
+        let told: Vec<_> = told.map(|a| a.until.as_deref()).collect();
+        assert!(told.contains(&Some("2027-12-31")), "{told:?}");
+    }
+}
+
+#[test]
+fn an_exception_for_every_file_is_complained_of() {
+    let mut lint = found(SQL);
+    let mut policy = Policy::default();
+    policy.allow.push(allow("drop-column", None));
+    apply(&policy, &mut lint);
+    assert_eq!(of(&lint, "drop-column"), []);
+    assert_eq!(of(&lint, "suppression-hygiene"), [("", Severity::Warning)]);
+    let mut lint = found(SQL);
+    policy.allow[0].file = Some("*".to_owned());
+    apply(&policy, &mut lint);
+    assert_eq!(of(&lint, "suppression-hygiene"), []);
+}

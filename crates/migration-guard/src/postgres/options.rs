@@ -37,6 +37,8 @@ pub struct RunOptions {
     pub application_name: String,
     /// What to do with a version older than the newest applied one.
     pub out_of_order: OutOfOrder,
+    /// What to do with a pending version that seems to have run before.
+    pub unrecorded: Unrecorded,
 }
 
 impl Default for RunOptions {
@@ -54,6 +56,7 @@ impl Default for RunOptions {
             leftovers: Leftovers::Await,
             application_name: "migration-guard".to_owned(),
             out_of_order: OutOfOrder::Refuse,
+            unrecorded: Unrecorded::Refuse,
         }
     }
 }
@@ -76,4 +79,15 @@ pub enum Leftovers {
     Await,
     /// End them: the name is this owner's alone, so they are what a crash left.
     End,
+}
+
+/// What to do with a pending version when what it makes is there already, or when another tool has
+/// recorded it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unrecorded {
+    /// Refuse: its row was taken away, or it was run by hand, and its data would be written twice.
+    #[default]
+    Refuse,
+    /// Apply it.
+    Apply,
 }

@@ -42,7 +42,9 @@ impl Job<'_> {
     ) -> Result<(), Error> {
         self.nothing_in_the_way(session).await?;
         session
-            .execute(&self.change(Change::Begun))
+            .execute(&self.change(Change::Begun {
+                direction: self.direction,
+            }))
             .await
             .map_err(|e| self.error(Stop::Record(e), watch))?;
         let mut done = Done::default();
@@ -80,15 +82,34 @@ impl Job<'_> {
             if nothing_left && !done.kept && self.forget(session).await {
                 return Err(error);
             }
-            return Err(error.with_help(format!(
-                "version {} is marked as interrupted; what it did has to be found out first",
-                self.migration.version
-            )));
+            return Err(error.with_help(self.interrupted()));
+        }
+        let open = session.is_in_transaction().await;
+        if open.map_err(|e| self.error(Stop::Record(e), watch))? {
+            return Err(self.left_open(session, &done).await);
         }
         session
             .execute(&self.completed(began))
             .await
             .map_err(|e| self.error(Stop::Record(e), watch))
+    }
+
+    /// The record would be undone with the rest, and be seen by nobody but us until then.
+    async fn left_open(&self, session: &mut Session, done: &Done) -> Error {
+        roll_back(session).await;
+        let error = Error::of_file(ErrorKind::Unsupported, "run", self.script.path())
+            .because("a transaction was open at its end, and was rolled back");
+        if !done.kept && self.forget(session).await {
+            return error.with_help("end every transaction that the file opens");
+        }
+        error.with_help(self.interrupted())
+    }
+
+    fn interrupted(&self) -> String {
+        format!(
+            "version {} is marked as interrupted; what it did has to be found out first",
+            self.migration.version
+        )
     }
 
     async fn outside(

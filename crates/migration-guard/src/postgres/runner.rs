@@ -1,19 +1,19 @@
 use async_trait::async_trait;
 use ripcord_conninfo::Conninfo;
 
-use crate::event::{Peer, listed};
 use crate::layouts::contents::Contents;
 use crate::postgres::execute::Job;
+use crate::postgres::others::Lock;
 use crate::postgres::session::{Session, failed};
 use crate::postgres::state;
-use crate::postgres::unrecorded::unrecorded;
 use crate::postgres::{Leftovers, OutOfOrder, RunOptions, others, settle};
 use crate::revert::row_way_back;
 use crate::sql::Script;
 use crate::status::{Recorded, edited, status};
+use crate::unclosed::ends_transactions;
 use crate::{
-    Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, Problem, ProblemKind,
-    Resolution, Status, StepObserver, Transactional, WayBack, Workspace,
+    Direction, Error, ErrorKind, Layout, Migration, Migrator, Outcome, ProblemKind, Resolution,
+    Settled, Status, StepObserver, Transactional, WayBack, Workspace,
 };
 
 /// Runs migrations on PostgreSQL.
@@ -58,7 +58,7 @@ impl PostgresMigrator {
         let mut session = Session::open(&self.conninfo, &self.options).await?;
         let tool = state::tool_lock(self.layout, &session.client).await?;
         if self.options.leftovers == Leftovers::End {
-            others::at_work(&session, tool, &self.options).await?;
+            others::at_work(&session, Lock::Tool(tool), &self.options).await?;
         }
         session.lock(tool, self.options.runner_wait).await?;
         Ok(session)
@@ -112,7 +112,7 @@ impl PostgresMigrator {
         if let Some(newest) = recorded.overtook(self.layout, migration) {
             return refuse(
                 format!("the newer version {newest} is already applied"),
-                "give it a later version, or allow out of order",
+                "give it a later version; or, where it was applied and its row was taken away, put that back",
             );
         }
         let place = all.iter().position(|m| m.version == migration.version);
@@ -131,11 +131,13 @@ impl PostgresMigrator {
         let all = contents.migrations.iter().chain(&contents.baselines);
         let migration = self.find(all, version, w)?;
         let script = Script::parse(&migration.up, &migration.up_sql)?;
-        self.fits_transaction(&script, migration.transaction)
+        self.runs_whole(&script, migration.transaction)
     }
 
-    /// A statement that a transaction refuses is found before anything is run.
-    fn fits_transaction(&self, script: &Script, transaction: Transactional) -> Result<(), Error> {
+    /// A transaction that stays open and a statement that a transaction refuses are found before
+    /// anything is run.
+    fn runs_whole(&self, script: &Script, transaction: Transactional) -> Result<(), Error> {
+        ends_transactions(script)?;
         match script.non_transactional() {
             Some(statement) if transaction == Transactional::Yes => Err(Error::of_file(
                 ErrorKind::Unsupported,
@@ -165,24 +167,30 @@ impl Migrator for PostgresMigrator {
         let session = Session::open(&self.conninfo, &self.options).await?;
         // What a run is about to commit would make an answer wrong that was given before.
         let tool = state::tool_lock(self.layout, &session.client).await?;
-        let at_work = others::at_work(&session, tool, &self.options).await?;
+        let at_work = others::at_work(&session, Lock::Tool(tool), &self.options).await?;
         let (all, recorded) = self.seen(&session, contents).await?;
         let edited = self.edited_ways(&all, &recorded, workspace);
-        let dirty = recorded.dirty.clone();
-        let mut status = status(self.layout, all, recorded);
+        let mut status = status(self.layout, all.clone(), recorded.clone());
         status.problems.extend(edited);
+        for problem in &mut status.problems {
+            if problem.kind == ProblemKind::Dirty {
+                let (table, row) = state::mark(self.layout, &problem.version);
+                let mark = format!("; the mark is in {table}, where {row}");
+                problem.explanation.push_str(&mark);
+            }
+        }
         if !at_work.is_empty() {
-            running(&mut status, &at_work);
+            others::running(&mut status, &at_work);
             return Ok(status);
         }
         let pending = status.pending.iter();
         let clean: Vec<Migration> = pending
-            .filter(|m| !dirty.contains(&m.version))
+            .filter(|m| !recorded.dirty.contains(&m.version))
             .cloned()
             .collect();
-        let found = unrecorded(&session.client, &clean, self.layout.state_table())
-            .await
-            .map_err(|e| failed("look for what pending versions make on", &self.name, &e))?;
+        let found = self
+            .unrecorded(&session, workspace, &clean, (&all, &recorded))
+            .await?;
         status.problems.extend(found);
         Ok(status)
     }
@@ -199,7 +207,7 @@ impl Migrator for PostgresMigrator {
         let (all, recorded) = self.seen(&session, contents).await?;
         let migration = self.find(&all, version, workspace)?;
         let script = Script::parse(&migration.up, &migration.up_sql)?;
-        self.fits_transaction(&script, migration.transaction)?;
+        self.runs_whole(&script, migration.transaction)?;
         if recorded.covers(self.layout, migration) {
             let row = recorded.find(&migration.version);
             return match row.and_then(|row| edited(self.layout, migration, row)) {
@@ -209,7 +217,10 @@ impl Migrator for PostgresMigrator {
                 None => Ok(Outcome::Already),
             };
         }
+        workspace.unchanged(migration, Direction::Up)?;
         self.may_apply(migration, &all, &recorded, workspace)?;
+        self.not_run_before(&session, workspace, migration, (&all, &recorded))
+            .await?;
         if !state::is_there(&session.client, self.layout.state_table()).await? {
             session
                 .execute(&state::create(self.layout, &all))
@@ -254,8 +265,9 @@ impl Migrator for PostgresMigrator {
         };
         let kept = self.as_applied(migration, row, workspace)?;
         let migration = kept.as_ref().unwrap_or(migration);
+        workspace.unchanged(migration, Direction::Down)?;
         let script = row_way_back(migration, row)?;
-        self.fits_transaction(&script, migration.down_transaction)?;
+        self.runs_whole(&script, migration.down_transaction)?;
         let newest = recorded.newest();
         if let Some(newest) = newest.filter(|a| a.version != migration.version) {
             return Err(Error::new(ErrorKind::OutOfOrder, "revert version", version)
@@ -278,17 +290,55 @@ impl Migrator for PostgresMigrator {
     async fn resolve(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error> {
         let contents = self.layout.contents(workspace)?;
         let mut session = self.locked().await?;
-        let (all, _) = self.seen(&session, contents).await?;
-        let migration = self.find(&all, version, workspace)?;
-        settle::resolve(&mut session, self.layout, migration, &all).await
+        let (all, recorded) = self.seen(&session, contents).await?;
+        let migration = self.interrupted(&all, &recorded, version, workspace)?;
+        settle::resolve(&mut session, self.layout, &migration, &all).await
     }
 
     async fn repair(&self, workspace: &Workspace, version: &str) -> Result<Resolution, Error> {
         let contents = self.layout.contents(workspace)?;
         let mut session = self.locked().await?;
-        let (all, _) = self.seen(&session, contents).await?;
-        let migration = self.find(&all, version, workspace)?;
-        settle::repair(&mut session, self.layout, migration, &all).await
+        let (all, recorded) = self.seen(&session, contents).await?;
+        let migration = self.interrupted(&all, &recorded, version, workspace)?;
+        settle::repair(&mut session, self.layout, &migration, &all).await
+    }
+}
+
+impl PostgresMigrator {
+    /// Takes the mark of an interrupted run away by a person's word, and nothing else: where
+    /// [`repair`](Migrator::repair) cannot prove what is there, somebody has looked. Idempotent.
+    ///
+    /// # Errors
+    /// [`UnknownVersion`](ErrorKind::UnknownVersion): the workspace does not hold it;
+    /// [`NeedsHuman`](ErrorKind::NeedsHuman): no run of it is marked, and its record says otherwise;
+    /// as [`up`](Migrator::up).
+    pub async fn settle(
+        &self,
+        workspace: &Workspace,
+        version: &str,
+        settled: Settled,
+    ) -> Result<Resolution, Error> {
+        let contents = self.layout.contents(workspace)?;
+        let mut session = self.locked().await?;
+        let (all, recorded) = self.seen(&session, contents).await?;
+        let migration = self.interrupted(&all, &recorded, version, workspace)?;
+        settle::settle(&mut session, self.layout, &migration, &all, settled).await
+    }
+
+    /// A version with the way that was interrupted: its file may be gone or edited by now.
+    fn interrupted(
+        &self,
+        all: &[Migration],
+        recorded: &Recorded,
+        version: &str,
+        workspace: &Workspace,
+    ) -> Result<Migration, Error> {
+        let spelled = self.layout.spelled(version);
+        let kept = workspace.way_back(&spelled);
+        match (self.find(all, version, workspace), kept) {
+            (Err(_), Some(way)) if recorded.reverting.contains(&spelled) => Ok(way.to_migration()),
+            (found, _) => found.cloned(),
+        }
     }
 }
 
@@ -296,28 +346,16 @@ impl Migrator for PostgresMigrator {
 pub(super) const EDITED: &str = "put the file back as it was applied, and write the change as a new migration; or take the version \
      back first, from its release or with the way back that was recorded";
 
-/// A run that is under way has left no mark: it is not interrupted.
-fn running(status: &mut Status, at_work: &[Peer]) {
-    let dirty = status.problems.iter();
-    let dirty = dirty.filter(|p| p.kind == ProblemKind::Dirty);
-    let marked = dirty.map(|p| p.version.clone()).next();
-    status.problems.retain(|p| p.kind != ProblemKind::Dirty);
-    let next = status.pending.first().map(|m| m.version.clone());
-    status.problems.push(Problem {
-        kind: ProblemKind::Running,
-        version: marked.or(next).unwrap_or_default(),
-        explanation: format!(
-            "a run is under way, and what is shown may change: {}",
-            listed(at_work)
-        ),
-    });
-}
-
 fn clean(recorded: &Recorded) -> Result<(), Error> {
     match recorded.dirty.first() {
         None => Ok(()),
         Some(version) => Err(Error::new(ErrorKind::Dirty, "go on past version", version)
-            .because("a run of it was interrupted")
-            .with_help("find out what it did before anything else runs: `ripcord resume` does, or `Migrator::resolve` and `repair`")),
+            .because(match recorded.reverting.contains(version) {
+                true => "its way back was interrupted",
+                false => "a run of it was interrupted",
+            })
+            .with_help(format!(
+                "find out what it did before anything else runs: resolve version {version}"
+            ))),
     }
 }

@@ -80,6 +80,17 @@ impl Session {
         done
     }
 
+    /// Whether a transaction is open that statements of ours have begun. Outside of one the time of
+    /// the transaction is that of the statement.
+    pub(crate) async fn is_in_transaction(&self) -> Result<bool, tokio_postgres::Error> {
+        let sql =
+            "SELECT pg_catalog.now() OPERATOR(pg_catalog.<>) pg_catalog.statement_timestamp()";
+        let said = self.client.simple_query(sql).await?;
+        Ok(said.iter().any(|message| {
+            matches!(message, tokio_postgres::SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))
+        }))
+    }
+
     /// The database, without secrets.
     pub(crate) fn label(&self) -> String {
         self.conninfo.to_string()
@@ -220,7 +231,7 @@ pub(crate) fn failed(
         ErrorKind::StatementTimeout => {
             failed.with_help("raise statement_timeout, or do less at once")
         }
-        ErrorKind::Connection => failed.with_help("what was done before it broke has to be found out: `ripcord resume` does, or `Migrator::resolve`"),
+        ErrorKind::Connection => failed.with_help("ask again once the server can be reached: what is there tells `status`, and `resolve` of a version that was under way"),
         _ => match error.as_db_error().and_then(|db| db.hint()) {
             Some(hint) => failed.with_help(hint),
             None => failed,

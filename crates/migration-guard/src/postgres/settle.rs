@@ -3,9 +3,15 @@
 use crate::postgres::catalogue;
 use crate::postgres::session::{Session, failed};
 use crate::postgres::state::{self, Change};
+use crate::postgres::traces::in_order;
+use crate::revert::way_back;
 use crate::sql::model::{Kind, Object};
 use crate::sql::{Script, Statement};
-use crate::{Error, ErrorKind, Layout, Migration, Repair, Resolution, StatementState};
+use crate::status::Recorded;
+use crate::{
+    Direction, Error, ErrorKind, Layout, Mark, Migration, Repair, Resolution, Settled,
+    StatementState,
+};
 
 pub(super) async fn resolve(
     session: &mut Session,
@@ -21,7 +27,12 @@ pub(super) async fn resolve(
             Resolution::NotApplied
         });
     }
-    let script = match Script::parse(&migration.up, &migration.up_sql) {
+    let direction = direction(&recorded, migration);
+    let script = match direction {
+        Direction::Up => Script::parse(&migration.up, &migration.up_sql),
+        Direction::Down => way_back(migration),
+    };
+    let script = match script {
         Ok(script) => script,
         Err(error) => {
             return Ok(Resolution::Unknown {
@@ -45,8 +56,53 @@ pub(super) async fn resolve(
             },
         );
     }
+    in_order(script.statements(), &mut statements, direction);
     let repair = repair_of(&script, &statements, &rests);
-    Ok(Resolution::Partial { statements, repair })
+    let mark = Mark::new(direction, state::mark(layout, &migration.version), &script);
+    Ok(Resolution::Partial {
+        statements,
+        repair,
+        mark: Some(mark),
+    })
+}
+
+/// Which way of an interrupted version was run.
+fn direction(recorded: &Recorded, migration: &Migration) -> Direction {
+    match recorded.reverting.contains(&migration.version) {
+        true => Direction::Down,
+        false => Direction::Up,
+    }
+}
+
+/// Takes the mark of an interrupted run away, by a person's word.
+pub(super) async fn settle(
+    session: &mut Session,
+    layout: Layout,
+    migration: &Migration,
+    all: &[Migration],
+    settled: Settled,
+) -> Result<Resolution, Error> {
+    let recorded = state::read(layout, &session.client, all).await?;
+    if recorded.dirty.contains(&migration.version) {
+        let change = match settled {
+            Settled::Applied => Change::Completed { nanos: -1 },
+            Settled::NotApplied => Change::Forgotten,
+        };
+        let sql = state::change(layout, change, migration, all);
+        let failed = |e| failed("settle version", &migration.version, &e);
+        session.execute(&sql).await.map_err(failed)?;
+    }
+    let now = resolve(session, layout, migration, all).await?;
+    match (&now, settled) {
+        (Resolution::Applied, Settled::Applied) | (Resolution::NotApplied, Settled::NotApplied) => {
+            Ok(now)
+        }
+        _ => Err(
+            Error::new(ErrorKind::NeedsHuman, "settle version", &migration.version)
+                .because("no run of it is marked as interrupted, and its record says otherwise")
+                .with_help("take it back with its way back, or apply it"),
+        ),
+    }
 }
 
 /// Whether an index that is there may be the one that an earlier statement was to drop.
@@ -68,36 +124,37 @@ pub(super) async fn repair(
     all: &[Migration],
 ) -> Result<Resolution, Error> {
     let failed = |e: tokio_postgres::Error| failed("repair version", &migration.version, &e);
+    let (table, row) = state::mark(layout, &migration.version);
     let human = |why: &str| {
         Error::new(ErrorKind::NeedsHuman, "repair version", &migration.version)
             .because(why)
-            .with_help("compare the file with the schema, and correct both the schema and the mark")
+            .with_help(format!(
+                "compare the file with the schema, and settle it as applied or as not applied; \
+                 the mark is in {table}, where {row}"
+            ))
     };
-    let change = match resolve(session, layout, migration, all).await? {
-        Resolution::Partial {
-            repair: Repair::Complete,
-            ..
-        } => Change::Completed { nanos: -1 },
-        Resolution::Partial {
-            repair: Repair::Undo { sql },
-            ..
-        } => {
-            unhurried(session, &sql).await.map_err(failed)?;
-            Change::Forgotten
+    let (repair, direction) = match resolve(session, layout, migration, all).await? {
+        Resolution::Partial { repair, mark, .. } => {
+            (repair, mark.map_or(Direction::Up, |mark| mark.direction))
         }
-        Resolution::Partial {
-            repair: Repair::Finish { sql },
-            ..
-        } => {
-            unhurried(session, &sql).await.map_err(failed)?;
-            Change::Completed { nanos: -1 }
-        }
-        Resolution::Partial {
-            repair: Repair::Human { why },
-            ..
-        } => return Err(human(&why)),
         Resolution::Unknown { why } => return Err(human(&why)),
         settled => return Ok(settled),
+    };
+    let done = match repair {
+        Repair::Complete => true,
+        Repair::Undo { sql } => {
+            unhurried(session, &sql).await.map_err(failed)?;
+            false
+        }
+        Repair::Finish { sql } => {
+            unhurried(session, &sql).await.map_err(failed)?;
+            true
+        }
+        Repair::Human { why } => return Err(human(&why)),
+    };
+    let change = match done == (direction == Direction::Up) {
+        true => Change::Completed { nanos: -1 },
+        false => Change::Forgotten,
     };
     let sql = state::change(layout, change, migration, all);
     session.execute(&sql).await.map_err(failed)?;

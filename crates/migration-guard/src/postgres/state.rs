@@ -9,7 +9,7 @@ use crate::postgres::{
     state_sqlx, state_versions, unfinished,
 };
 use crate::status::Recorded;
-use crate::{Applied, AppliedAs, Error, Layout, Migration};
+use crate::{Applied, AppliedAs, Direction, Error, Layout, Migration};
 
 /// A change of the state table, as SQL for the transaction it belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Change {
     /// Applied, in the migration's own transaction.
     Applied { nanos: i64 },
     /// Begun outside a transaction: marked before the first statement.
-    Begun,
+    Begun { direction: Direction },
     /// What was begun is complete.
     Completed { nanos: i64 },
     /// Not applied any more, or never was.
@@ -30,7 +30,8 @@ pub(super) trait StateTable: Sync {
     fn create(&self, all: &[Migration]) -> String;
 
     /// One row for each version: version, name and checksum as text, seconds since 1970 as
-    /// `float8`, and what the row stands for: `applied`, `dirty`, `repeatable` or `baseline`.
+    /// `float8`, and what the row stands for: `applied`, `dirty`, `reverting` (dirty, and what was
+    /// interrupted was the way back), `repeatable` or `baseline`.
     fn select(&self) -> &'static str;
 
     /// What the rows mean, where the tool writes down less than all.
@@ -41,6 +42,11 @@ pub(super) trait StateTable: Sync {
     /// Who marks a run outside a transaction.
     fn marks(&self) -> Marks {
         Marks::Itself
+    }
+
+    /// What a row says that is marked, as a condition of SQL; only of a table that marks itself.
+    fn marked(&self) -> &'static str {
+        ""
     }
 
     fn change(&self, change: Change, migration: &Migration, all: &[Migration]) -> String;
@@ -55,6 +61,8 @@ pub(super) trait StateTable: Sync {
 pub(super) enum Marks {
     /// The table itself can say that a version is not complete.
     Itself,
+    /// It can, and not that it was the way back: a table of ours says that.
+    WayBackBeside,
     /// It cannot: a table of ours does, for as long as there is something to say.
     Beside,
 }
@@ -98,7 +106,10 @@ pub(super) async fn read(
                 .and_then(|s| Duration::try_from_secs_f64(s.max(0.0)).ok())
                 .and_then(|d| UNIX_EPOCH.checked_add(d));
             match row.get::<_, &str>(4) {
-                "dirty" => {
+                kind @ ("dirty" | "reverting") => {
+                    if kind == "reverting" {
+                        recorded.reverting.push(applied.version.clone());
+                    }
                     recorded.dirty.push(applied.version);
                     continue;
                 }
@@ -109,8 +120,9 @@ pub(super) async fn read(
             recorded.applied.push(applied);
         }
     }
-    if table(layout).marks() == Marks::Beside {
-        unfinished::read(client, layout, &mut recorded).await?;
+    let marks = table(layout).marks();
+    if marks != Marks::Itself {
+        unfinished::read(client, layout, marks, &mut recorded).await?;
     }
     let order = |a: &Applied, b: &Applied| {
         let repeats = |it: &Applied| it.applied_as == AppliedAs::Repeatable;
@@ -158,13 +170,38 @@ pub(super) fn change(
 ) -> String {
     let table = table(layout);
     match (table.marks(), change) {
-        (Marks::Itself, _) | (Marks::Beside, Change::Applied { .. }) => {
-            table.change(change, migration, all)
+        (Marks::Itself, _) | (_, Change::Applied { .. }) => table.change(change, migration, all),
+        (Marks::Beside, Change::Begun { direction }) => unfinished::mark(migration, direction),
+        (Marks::WayBackBeside, Change::Begun { direction }) => {
+            let row = table.change(change, migration, all);
+            match direction {
+                Direction::Up => row,
+                Direction::Down => format!("{row}; {}", unfinished::mark(migration, direction)),
+            }
         }
-        (Marks::Beside, Change::Begun) => unfinished::mark(migration),
-        (Marks::Beside, Change::Completed { .. } | Change::Forgotten) => {
+        (_, Change::Completed { .. } | Change::Forgotten) => {
             let row = table.change(change, migration, all);
             format!("{row}; {}", unfinished::CLEAR)
+        }
+    }
+}
+
+/// The table and the row in which a version is marked as interrupted.
+pub(super) fn mark(layout: Layout, version: &str) -> (&'static str, String) {
+    let table = table(layout);
+    let version = match layout {
+        Layout::Sqlx | Layout::GolangMigrate => version.to_owned(),
+        _ => literal(version),
+    };
+    match table.marks() {
+        Marks::Beside => (unfinished::TABLE, format!("version = {version}")),
+        Marks::Itself | Marks::WayBackBeside => {
+            let column = match layout {
+                Layout::Prisma => "migration_name",
+                _ => "version",
+            };
+            let row = format!("{column} = {version} AND {}", table.marked());
+            (layout.state_table(), row)
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::migration::Place;
 use crate::postgres::state::{Change, StateTable, literal, millis};
-use crate::{Migration, Repeats};
+use crate::{Direction, Migration, Repeats};
 
 pub(super) struct Flyway;
 
@@ -29,7 +29,8 @@ impl StateTable for Flyway {
     fn select(&self) -> &'static str {
         "SELECT coalesce(version, 'R__' || replace(description, ' ', '_'))::text,
                 description::text, checksum::text, extract(epoch FROM installed_on)::float8,
-                CASE WHEN NOT success THEN 'dirty' WHEN version IS NULL THEN 'repeatable'
+                CASE WHEN NOT success AND execution_time = -2 THEN 'reverting'
+                     WHEN NOT success THEN 'dirty' WHEN version IS NULL THEN 'repeatable'
                      WHEN type IN ('BASELINE', 'SQL_BASELINE') THEN 'baseline' ELSE 'applied' END
          FROM (SELECT DISTINCT ON (version, CASE WHEN version IS NULL THEN description END) *
                FROM flyway_schema_history WHERE type <> 'SCHEMA'
@@ -44,11 +45,18 @@ impl StateTable for Flyway {
         match change {
             Change::Applied { nanos } => insert(migration, true, millis(nanos)),
             // An interrupted revert marks the row that is there.
-            Change::Begun => format!(
-                "UPDATE flyway_schema_history SET success = false WHERE {rows}; \
-                 {} WHERE NOT EXISTS (SELECT FROM flyway_schema_history WHERE {rows})",
-                insert(migration, false, 0)
-            ),
+            Change::Begun { direction } => {
+                let time = match direction {
+                    Direction::Up => 0,
+                    Direction::Down => -2,
+                };
+                format!(
+                    "UPDATE flyway_schema_history SET success = false, execution_time = {time} \
+                     WHERE {rows}; \
+                     {} WHERE NOT EXISTS (SELECT FROM flyway_schema_history WHERE {rows})",
+                    insert(migration, false, time)
+                )
+            }
             Change::Completed { nanos } => format!(
                 "UPDATE flyway_schema_history SET success = true, execution_time = {} \
                  WHERE {rows} AND NOT success",
@@ -64,6 +72,10 @@ impl StateTable for Flyway {
                 undone(migration, &rows)
             ),
         }
+    }
+
+    fn marked(&self) -> &'static str {
+        "NOT success"
     }
 
     /// Flyway's number plus the hash of the table's quoted name, as Java computes it.

@@ -2,7 +2,7 @@
 //! newest version. Everything up to it counts as applied.
 
 use crate::layouts::checksum::crc32;
-use crate::postgres::state::{Change, StateTable};
+use crate::postgres::state::{Change, Marks, StateTable};
 use crate::status::Recorded;
 use crate::{Applied, Migration};
 
@@ -47,7 +47,7 @@ impl StateTable for GolangMigrate {
         };
         match change {
             Change::Applied { .. } | Change::Completed { .. } => set(migration.number(), false),
-            Change::Begun => set(migration.number(), true),
+            Change::Begun { .. } => set(migration.number(), true),
             Change::Forgotten => {
                 let before = all.iter().map(Migration::number);
                 match before.filter(|v| *v < migration.number()).max() {
@@ -56,6 +56,14 @@ impl StateTable for GolangMigrate {
                 }
             }
         }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks::WayBackBeside
+    }
+
+    fn marked(&self) -> &'static str {
+        "dirty"
     }
 
     /// CRC of schema, table and database, times golang-migrate's salt.

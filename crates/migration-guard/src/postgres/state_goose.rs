@@ -37,7 +37,7 @@ impl StateTable for Goose {
             format!("INSERT INTO goose_db_version (version_id, is_applied) SELECT {version}, true");
         match change {
             Change::Applied { .. } => insert,
-            Change::Begun | Change::Completed { .. } => format!(
+            Change::Begun { .. } | Change::Completed { .. } => format!(
                 "{insert} WHERE NOT EXISTS (SELECT FROM (SELECT is_applied FROM goose_db_version \
                  WHERE version_id = {version} ORDER BY id DESC LIMIT 1) newest WHERE is_applied)"
             ),

@@ -1,7 +1,7 @@
 //! `ripcord_migrations`, for folders that no tool owns.
 
-use crate::Migration;
 use crate::postgres::state::{Change, StateTable, literal, millis};
+use crate::{Direction, Migration};
 
 pub(super) struct Plain;
 
@@ -19,27 +19,33 @@ impl StateTable for Plain {
 
     fn select(&self) -> &'static str {
         "SELECT version, NULL::text, checksum, extract(epoch FROM applied_at)::float8,
-                CASE WHEN complete THEN 'applied' ELSE 'dirty' END
+                CASE WHEN complete THEN 'applied' WHEN milliseconds = -2 THEN 'reverting'
+                     ELSE 'dirty' END
          FROM ripcord_migrations"
     }
 
     fn change(&self, change: Change, migration: &Migration, _: &[Migration]) -> String {
         let version = literal(&migration.version);
-        let insert = |complete: bool, nanos: i64| {
+        let insert = |complete: bool, millis: i64| {
             format!(
                 "INSERT INTO ripcord_migrations (version, checksum, complete, milliseconds) \
-                 VALUES ({version}, '{}', {complete}, {})",
+                 VALUES ({version}, '{}', {complete}, {millis})",
                 migration.checksum,
-                millis(nanos)
             )
         };
         match change {
-            Change::Applied { nanos } => insert(true, nanos),
+            Change::Applied { nanos } => insert(true, millis(nanos)),
             // An interrupted revert marks the row that is there.
-            Change::Begun => format!(
-                "{} ON CONFLICT (version) DO UPDATE SET complete = false",
-                insert(false, 0)
-            ),
+            Change::Begun { direction } => {
+                let time = match direction {
+                    Direction::Up => 0,
+                    Direction::Down => -2,
+                };
+                format!(
+                    "{} ON CONFLICT (version) DO UPDATE SET complete = false, milliseconds = {time}",
+                    insert(false, time)
+                )
+            }
             Change::Completed { nanos } => format!(
                 "UPDATE ripcord_migrations SET complete = true, milliseconds = {} \
                  WHERE version = {version}",
@@ -49,5 +55,9 @@ impl StateTable for Plain {
                 format!("DELETE FROM ripcord_migrations WHERE version = {version}")
             }
         }
+    }
+
+    fn marked(&self) -> &'static str {
+        "NOT complete"
     }
 }

@@ -1,8 +1,8 @@
 //! `_prisma_migrations`, as Prisma makes and reads it: a row that is neither finished nor rolled
 //! back is a failed run.
 
-use crate::Migration;
 use crate::postgres::state::{Change, StateTable, literal};
+use crate::{Direction, Migration};
 
 pub(super) struct Prisma;
 
@@ -25,7 +25,8 @@ impl StateTable for Prisma {
     fn select(&self) -> &'static str {
         "SELECT DISTINCT ON (migration_name) migration_name::text, NULL::text, checksum::text,
                 extract(epoch FROM finished_at)::float8,
-                CASE WHEN finished_at IS NULL THEN 'dirty' ELSE 'applied' END
+                CASE WHEN finished_at IS NOT NULL THEN 'applied'
+                     WHEN logs LIKE 'ripcord: revert%' THEN 'reverting' ELSE 'dirty' END
          FROM _prisma_migrations WHERE rolled_back_at IS NULL
          ORDER BY migration_name, finished_at IS NULL DESC, started_at"
     }
@@ -36,17 +37,28 @@ impl StateTable for Prisma {
         match change {
             Change::Applied { .. } => insert(migration, "clock_timestamp()", 1),
             // An interrupted revert marks the row that is there.
-            Change::Begun => format!(
-                "UPDATE _prisma_migrations SET finished_at = NULL WHERE {open}; \
-                 {} WHERE NOT EXISTS (SELECT FROM _prisma_migrations WHERE {open})",
-                insert(migration, "NULL::timestamptz", 0)
-            ),
+            Change::Begun { direction } => {
+                let logs = match direction {
+                    Direction::Up => "",
+                    Direction::Down => ", logs = 'ripcord: revert begun'",
+                };
+                format!(
+                    "UPDATE _prisma_migrations SET finished_at = NULL{logs} WHERE {open}; \
+                     {} WHERE NOT EXISTS (SELECT FROM _prisma_migrations WHERE {open})",
+                    insert(migration, "NULL::timestamptz", 0)
+                )
+            }
             Change::Completed { .. } => format!(
                 "UPDATE _prisma_migrations SET finished_at = clock_timestamp(), \
-                 applied_steps_count = 1 WHERE {open}"
+                 applied_steps_count = 1, \
+                 logs = CASE WHEN logs NOT LIKE 'ripcord: revert%' THEN logs END WHERE {open}"
             ),
             Change::Forgotten => format!("DELETE FROM _prisma_migrations WHERE {open}"),
         }
+    }
+
+    fn marked(&self) -> &'static str {
+        "finished_at IS NULL AND rolled_back_at IS NULL"
     }
 
     /// The number that Prisma locks in every database.

@@ -36,7 +36,7 @@ impl StateTable for Refinery {
         let version = migration.number();
         match change {
             Change::Applied { .. } => insert(migration),
-            Change::Begun | Change::Completed { .. } => {
+            Change::Begun { .. } | Change::Completed { .. } => {
                 format!("{} ON CONFLICT DO NOTHING", insert(migration))
             }
             Change::Forgotten => {

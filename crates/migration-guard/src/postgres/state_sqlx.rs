@@ -1,8 +1,8 @@
 //! `_sqlx_migrations`, as sqlx 0.7 and later make and read it.
 
-use crate::Migration;
 use crate::layouts::checksum::crc32;
 use crate::postgres::state::{Change, StateTable, literal};
+use crate::{Direction, Migration};
 
 pub(super) struct Sqlx;
 
@@ -22,7 +22,8 @@ impl StateTable for Sqlx {
     fn select(&self) -> &'static str {
         "SELECT version::text, description, encode(checksum, 'hex'),
                 extract(epoch FROM installed_on)::float8,
-                CASE WHEN success THEN 'applied' ELSE 'dirty' END
+                CASE WHEN success THEN 'applied' WHEN execution_time = -2 THEN 'reverting'
+                     ELSE 'dirty' END
          FROM _sqlx_migrations ORDER BY version"
     }
 
@@ -30,10 +31,16 @@ impl StateTable for Sqlx {
         let version = migration.number();
         match change {
             Change::Applied { nanos } => insert(migration, "TRUE", nanos),
-            // An interrupted revert marks the row that is there.
-            Change::Begun => {
-                let row = insert(migration, "FALSE", -1);
-                format!("{row} ON CONFLICT (version) DO UPDATE SET success = FALSE")
+            // An interrupted revert marks the row that is there. sqlx writes -1 for what has not ended.
+            Change::Begun { direction } => {
+                let time = match direction {
+                    Direction::Up => -1,
+                    Direction::Down => -2,
+                };
+                let row = insert(migration, "FALSE", time);
+                format!(
+                    "{row} ON CONFLICT (version) DO UPDATE SET success = FALSE, execution_time = {time}"
+                )
             }
             Change::Completed { nanos } => format!(
                 "UPDATE _sqlx_migrations SET success = TRUE, execution_time = {nanos} \
@@ -41,6 +48,10 @@ impl StateTable for Sqlx {
             ),
             Change::Forgotten => format!("DELETE FROM _sqlx_migrations WHERE version = {version}"),
         }
+    }
+
+    fn marked(&self) -> &'static str {
+        "NOT success"
     }
 
     /// sqlx's constant times the CRC of the database's name.

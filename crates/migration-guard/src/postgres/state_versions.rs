@@ -59,7 +59,7 @@ impl StateTable for Versions {
                 format!("INSERT INTO {table} (version) VALUES ({version})")
             }
             // What is completed may be a revert that left nothing: then the row is there.
-            Change::Begun | Change::Completed { .. } => {
+            Change::Begun { .. } | Change::Completed { .. } => {
                 format!("INSERT INTO {table} (version) VALUES ({version}) ON CONFLICT DO NOTHING")
             }
             Change::Forgotten => format!("DELETE FROM {table} WHERE version = {version}"),

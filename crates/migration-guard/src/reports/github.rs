@@ -1,4 +1,4 @@
-use crate::lint::uri;
+use crate::lint::{printable, printable_lines, uri};
 use crate::{Finding, Lint, Severity};
 
 /// Commands for the log of a GitHub Actions step, that show each finding of at least `least`
@@ -13,7 +13,14 @@ pub fn github(lint: &Lint, least: Severity) -> String {
         .filter(|f| f.severity >= least)
         .collect();
     shown.sort_by_key(|f| std::cmp::Reverse(f.severity));
-    shown.into_iter().map(command).collect()
+    let mut out: String = shown.into_iter().map(command).collect();
+    if let Some(silenced) = lint.silenced() {
+        out.push_str(&format!(
+            "::notice title=migration-guard::{}\n",
+            data(&format!("not shown: {silenced}"))
+        ));
+    }
+    out
 }
 
 fn command(finding: &Finding) -> String {
@@ -39,11 +46,14 @@ fn command(finding: &Finding) -> String {
 
 /// Nothing in a message ends it, or begins another command.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    printable_lines(text)
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    data(&printable(text))
+        .replace(':', "%3A")
+        .replace(',', "%2C")
 }

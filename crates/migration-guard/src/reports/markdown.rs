@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::lint::uri;
+use crate::lint::{printable, printable_lines, uri};
 use crate::{Finding, Lint, Severity};
 
 /// The first line of the comment: whoever posts it looks for this, and replaces the comment that
@@ -22,10 +22,12 @@ pub fn markdown(lint: &Lint, least: Severity) -> String {
     // Writing to a String cannot fail.
     let _ = write!(
         out,
-        "{}, {} of {} statements analysed.\n\n",
+        "{}, {} of {} statements analysed{}.\n\n",
         counts(lint),
         lint.analysed,
-        lint.statements
+        lint.statements,
+        lint.silenced()
+            .map_or_else(String::new, |s| format!(", {}", cell(&s))),
     );
     if shown.is_empty() {
         return out;
@@ -57,7 +59,7 @@ pub fn markdown(lint: &Lint, least: Severity) -> String {
             finding.line,
             html(&finding.rule),
             cell(&finding.why),
-            help.trim_end(),
+            printable_lines(help.trim_end()),
         );
         if out.len() + part.len() > LONGEST {
             break;
@@ -107,14 +109,15 @@ fn cell(text: &str) -> String {
 }
 
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;")
+    printable(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
 /// As code, which nothing in it ends.
 fn code(text: &str) -> String {
-    let text = text.replace(['`', '\n', '\r'], "'").replace('|', "\\|");
+    let text = printable(text).replace('`', "'").replace('|', "\\|");
     format!("`{text}`")
 }
 

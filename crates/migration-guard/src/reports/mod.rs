@@ -6,6 +6,7 @@ mod junit;
 mod markdown;
 mod sarif;
 
+pub use crate::lint::printable;
 pub use github::github;
 pub use gitlab::gitlab;
 pub use junit::junit;

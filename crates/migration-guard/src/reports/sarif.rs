@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::lint::{Fingerprints, uri};
+use crate::lint::{Fingerprints, printable, printable_lines, uri};
 use crate::{Finding, Lint, Severity};
 
 /// A log in SARIF 2.1.0, as code scanning services take it.
@@ -32,7 +32,13 @@ pub fn sarif(lint: &Lint) -> String {
             }},
             "columnKind": "unicodeCodePoints",
             "results": results,
-            "properties": { "statements": lint.statements, "analysed": lint.analysed },
+            "properties": {
+                "statements": lint.statements,
+                "analysed": lint.analysed,
+                "acknowledged": lint.acknowledged.len(),
+                "turnedOff": lint.turned_off,
+                "policy": lint.policy.as_ref().map(|file| uri(file)),
+            },
         }],
     })
     .to_string()
@@ -48,10 +54,11 @@ fn rule(finding: &Finding) -> Value {
 }
 
 fn result(finding: &Finding, rule: usize, fingerprints: &mut Fingerprints) -> Value {
-    let mut text = format!("{}: {}", finding.message, sentence(&finding.why));
+    let message = printable(&finding.message);
+    let mut text = format!("{message}: {}", sentence(&finding.why));
     if let Some(help) = &finding.help {
         text.push_str("\n\n");
-        text.push_str(help);
+        text.push_str(&printable_lines(help));
     }
     let mut result = json!({
         "ruleId": finding.rule,
@@ -73,7 +80,7 @@ fn result(finding: &Finding, rule: usize, fingerprints: &mut Fingerprints) -> Va
         result["properties"]["lock"] = json!(lock.to_string());
     }
     if let Some(table) = &finding.table {
-        result["properties"]["table"] = json!(table);
+        result["properties"]["table"] = json!(printable(table));
     }
     result
 }

@@ -117,3 +117,70 @@ fn sarif_names_rules_levels_and_places() {
         assert_eq!(place["region"]["startLine"], finding.line);
     }
 }
+
+type Report = fn(&Lint) -> String;
+
+const REPORTS: &[(&str, Report)] = &[
+    ("github", |l| github(l, Severity::Info)),
+    ("gitlab", gitlab),
+    ("junit", |l| junit(l, &[])),
+    ("markdown", |l| markdown(l, Severity::Info)),
+    ("sarif", sarif),
+    ("text", |l| crate::render(l, &[], Severity::Info)),
+];
+
+#[test]
+fn what_is_not_shown_is_counted_everywhere() {
+    let mut found = found();
+    for (name, report) in REPORTS {
+        let text = report(&found);
+        assert!(!text.contains("turned off"), "{name}: {text}");
+    }
+    let finding = found.findings.remove(0);
+    found.acknowledged.push(crate::Acknowledged {
+        finding,
+        reason: "nobody reads it".to_owned(),
+        until: None,
+    });
+    found.turned_off = 7;
+    found.policy = Some("ci/guard.toml".into());
+    for (name, report) in REPORTS {
+        let text = report(&found);
+        let said = match *name {
+            "sarif" => ["\"acknowledged\":1", "\"turnedOff\":7", "ci/guard.toml"],
+            _ => ["1 acknowledged", "7 turned off", "ci/guard.toml"],
+        };
+        for part in said {
+            // Markdown spells a point as it is, and a file name in prose with a backslash before `_`.
+            assert!(text.contains(part), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn names_control_neither_terminals_nor_logs() {
+    let path = Path::new("m/1\u{1b}[31m\n::error::x\u{202e}.sql");
+    let sql = "DROP TABLE \"a\u{1b}[31m\u{9b}1m\n::error::y\u{202e}z\";\nDROP TABLE /* \u{9b}31m\u{1b}[2J */ t;\n";
+    let unit = Unit {
+        script: Script::parse(path, sql).unwrap(),
+        transaction: Transactional::Yes,
+    };
+    let script = unit.script.clone();
+    let found = lint(&[unit], &LintOptions::with_own_runner()).unwrap();
+    assert!(found.findings.len() >= 2, "{found:?}");
+    let mut texts: Vec<(&str, String)> = REPORTS.iter().map(|(n, r)| (*n, r(&found))).collect();
+    let excerpts = crate::render(&found, &[&script], Severity::Info);
+    texts.push(("excerpts", excerpts));
+    for (name, text) in texts {
+        // The path in a document is the file's, whatever it is called.
+        let document = name == "gitlab";
+        let bad = |c: &char| {
+            let turns = !document && ('\u{202a}'..='\u{202e}').contains(c);
+            turns || c.is_control() && *c != '\n'
+        };
+        let bad: Vec<char> = text.chars().filter(bad).collect();
+        assert!(bad.is_empty(), "{name}: {bad:?} {text:?}");
+        let begins = text.lines().any(|l| l.starts_with("::error::"));
+        assert!(!begins, "{name}: {text}");
+    }
+}

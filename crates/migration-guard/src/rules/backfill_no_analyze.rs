@@ -1,6 +1,6 @@
 //! Many rows are written and nobody tells the planner.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
 use crate::sql::model::{Filter, Kind};
 
@@ -29,10 +29,9 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         } => table,
         _ => return,
     };
-    let told = cx
-        .rest_about(table)
-        .chain(cx.rest_everywhere())
-        .any(|s| matches!(&s.kind, Kind::Analyze { .. } | Kind::Vacuum { .. }));
+    let told = [Topic::Analyzes, Topic::Vacuums]
+        .iter()
+        .any(|topic| cx.rest_says(table, topic) || cx.rest_says_of_all(topic));
     if !told {
         hits.add(format!("the statistics of {table} are from before"))
             .on(table)

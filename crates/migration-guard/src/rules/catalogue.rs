@@ -131,6 +131,7 @@ pub(crate) const ALL: &[Rule] = &[
     rules::not_enforced::RULE,
     rules::not_valid_never_validated::RULE,
     rules::not_valid_validate_same_tx::RULE,
+    rules::outside_effects::RULE,
     rules::partition_default_growth::RULE,
     rules::partition_parent_fanout::RULE,
     rules::partition_pk::RULE,

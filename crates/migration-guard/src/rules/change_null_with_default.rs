@@ -1,8 +1,8 @@
 //! An UPDATE that fills nulls, and SET NOT NULL, in one migration.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule, walk};
-use crate::sql::model::{Kind, TableAction};
+use crate::sql::model::TableAction;
 
 pub(super) const RULE: Rule = Rule {
     id: "change-null-with-default",
@@ -14,10 +14,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::SetNotNull { column } = action {
-            let fills = cx.before_about(table).any(
-                |s| matches!(&s.kind, Kind::Update { columns, .. } if columns.contains(column)),
-            );
-            if fills {
+            let topic = Topic::Updates(column.clone());
+            if cx.said_before(table, &topic, cx.here()).is_some() {
                 hits.add(format!(
                     "{column} of {table} is filled and constrained in one migration"
                 ))

@@ -1,8 +1,8 @@
 //! A table is dropped and created anew in one file.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
-use crate::sql::model::{Kind, Object};
+use crate::sql::model::Kind;
 
 pub(super) const RULE: Rule = Rule {
     id: "create-table-force",
@@ -13,11 +13,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::CreateTable(it) = cx.kind {
-        let mut before = cx.before_about(&it.table).rev();
-        let dropped = before.any(|s| matches!(&s.kind, Kind::Drop(d) if d.object == Object::Table));
-        let mut made =
-            before.filter(|s| matches!(&s.kind, Kind::CreateTable(c) if !c.if_not_exists));
-        if dropped && made.next().is_none() {
+        let dropped = cx.said_before(&it.table, &Topic::DropsTable, cx.here());
+        if let Some(place) = dropped
+            && cx.said_before(&it.table, &Topic::Creates, place).is_none()
+        {
             hits.add(format!("{} is created in place of a dropped one", it.table))
                 .on(&it.table)
                 .help("ALTER TABLE; or a new name, and a copy of the rows");

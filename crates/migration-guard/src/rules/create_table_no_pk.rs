@@ -1,6 +1,6 @@
 //! CREATE TABLE without a primary key.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
 use crate::sql::model::{Constraint, ConstraintKind, Kind, TableAction};
 
@@ -18,9 +18,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         let has = it.constraints.iter().any(key)
             || it.columns.iter().any(|c| c.constraints.iter().any(key));
         let inherits = it.partition_of.is_some() || !it.inherits.is_empty() || !it.like.is_empty();
-        let later = cx.rest_about(&it.table).any(|s| {
-            matches!(&s.kind, Kind::AlterTable(a) if a.actions.iter().any(|x| matches!(x, TableAction::AddConstraint(c) if key(c))))
-        });
+        let later = cx.rest_says(&it.table, &Topic::AddsPrimaryKey);
         if !has && !inherits && !later && !it.temporary && !it.columns.is_empty() {
             hits.add(format!("{} has no primary key", it.table))
                 .on(&it.table)
@@ -56,10 +54,10 @@ fn loses(cx: &Context<'_>, hits: &mut Hits) {
         }
         _ => false,
     };
-    let later = cx
-        .rest_about(&it.table)
-        .any(|s| matches!(&s.kind, Kind::AlterTable(a) if a.actions.iter().any(adds)));
-    if it.actions.iter().any(gone) && !it.actions.iter().any(adds) && !later {
+    if it.actions.iter().any(gone)
+        && !it.actions.iter().any(adds)
+        && !cx.rest_says(&it.table, &Topic::AddsPrimaryKey)
+    {
         hits.add(format!("{} has no primary key any more", it.table))
             .on(&it.table)
             .help("ADD PRIMARY KEY in the same migration");

@@ -17,13 +17,14 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             table,
             temporary: false,
             with_data: true,
+            ..
         } => {
             hits.add(format!("{table} is filled by a query inside the migration"))
                 .help("WITH NO DATA, then fill in batches");
         }
         Kind::Select {
             into: Some(table), ..
-        } => {
+        } if !table.is_temporary() => {
             hits.add(format!("{table} is filled by a query inside the migration"))
                 .help("CREATE TABLE … AS … WITH NO DATA, then fill in batches");
         }

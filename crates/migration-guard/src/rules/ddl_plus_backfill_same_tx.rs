@@ -1,6 +1,6 @@
 //! ALTER TABLE and a backfill in one transaction.
 
-use crate::lint::{Context, Hits, LockMode, Severity};
+use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule};
 use crate::sql::model::Kind;
 
@@ -22,11 +22,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         _ => return,
     };
     if let Some(shared) = cx.shares_transaction()
-        && cx
-            .state
-            .held
-            .iter()
-            .any(|h| h.lock == LockMode::AccessExclusive && h.table == table.key())
+        && cx.state.held.exclusively.contains(&table.key())
     {
         hits.add(format!(
             "{table} is written to while this transaction holds it exclusively{}",

@@ -20,7 +20,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             dependents(cx, table, column, *cascade, hits);
             let known = cx.state.table(table);
             let known = known.is_some_and(|t| t.complete)
-                || cx.state.indexes.values().any(|i| i.table == table.key());
+                || cx.state.indexes.of(&table.key()).next().is_some();
             if !known && !cx.state.column(table, column).is_some_and(|c| c.new) {
                 hits.add(format!(
                     "every index and constraint that uses {column} of {table} goes with it"
@@ -33,10 +33,10 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                      WHERE a.attrelid = '{table}'::regclass AND a.attname = '{column}'"
                 ));
             }
-            for (name, index) in &cx.state.indexes {
+            for (name, index) in cx.state.indexes.of(&table.key()) {
                 let uses =
                     |of: &String| of == column || of.split(' ').next() == Some(column.as_str());
-                if index.table == table.key() && index.columns.iter().any(uses) {
+                if index.columns.iter().any(uses) {
                     hits.add(format!("index {name} goes with column {column} of {table}"))
                         .on(table)
                         .help(format!("on purpose: DROP INDEX CONCURRENTLY {name}"));

@@ -16,15 +16,13 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         && it.object == Object::Index
     {
         for index in &it.names {
-            let owner = cx.state.tables.iter().find(|(_, table)| {
-                table.constraints.get(&index.name).is_some_and(|c| {
-                    matches!(
-                        c.kind,
-                        ConstraintKind::PrimaryKey { .. }
-                            | ConstraintKind::Unique { .. }
-                            | ConstraintKind::Exclude
-                    )
-                })
+            let owner = cx.state.constrained_by(&index.name).find(|(_, c)| {
+                matches!(
+                    c.kind,
+                    ConstraintKind::PrimaryKey { .. }
+                        | ConstraintKind::Unique { .. }
+                        | ConstraintKind::Exclude
+                )
             });
             if let Some((table, _)) = owner {
                 hits.add(format!("constraint {index} of {table} requires its index"))

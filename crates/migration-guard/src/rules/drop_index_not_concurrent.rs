@@ -16,15 +16,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         && it.object == Object::Index
         && !it.concurrently
     {
-        for index in it
-            .names
-            .iter()
-            .filter(|i| !cx.state.is_index_of_new(&i.name))
-        {
+        for index in it.names.iter().filter(|i| !cx.state.is_index_of_new(i)) {
             let hit = hits.add(format!(
                 "index {index} is dropped under an exclusive lock on its table"
             ));
-            if let Some(known) = cx.state.indexes.get(&index.name).filter(|_| cx.state.live) {
+            if let Some(known) = cx.state.indexes.find(index).filter(|_| cx.state.live) {
                 hit.on(&Name::of_key(&known.table));
             }
             hit.help(format!(

@@ -24,6 +24,17 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 .on(table)
                 .loses(LossKind::Table, table, None)
                 .help("rename it, wait a release, back it up, then drop it");
+            let mut parts = cx.state.partitions(table);
+            if it.cascade {
+                parts = cx.state.parts(table);
+            }
+            parts.retain(|part| !cx.is_new(part) && !it.names.contains(part));
+            for part in parts {
+                hits.add(format!("{part} is dropped with {table}, and all its rows"))
+                    .on(&part)
+                    .loses(LossKind::Table, &part, None)
+                    .help(format!("before: take {part} out of {table}"));
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A new enum value is used in the transaction that adds it.
 
+use std::collections::BTreeSet;
+
 use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule};
 use crate::sql::model::{AlterType, Kind};
@@ -13,10 +15,16 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     let text = cx.statement.text();
-    for value in &cx.state.fresh_values {
-        if let Some(shared) = cx.shares_transaction()
-            && text.contains(&format!("'{value}'"))
-        {
+    let fresh = &cx.state.fresh_values;
+    let named: BTreeSet<&str> = match fresh.is_empty() {
+        true => BTreeSet::new(),
+        // What stands between two quotes may be a literal; one with a quote in it is in pieces.
+        false => text.split('\'').skip(1).collect(),
+    };
+    let quoted = cx.state.fresh_quoted.iter();
+    let quoted = quoted.filter(|v| text.contains(&format!("'{v}'")));
+    for value in named.into_iter().filter_map(|v| fresh.get(v)).chain(quoted) {
+        if let Some(shared) = cx.shares_transaction() {
             hits.add(format!(
                 "'{value}' cannot be used before the transaction that adds it has ended{}",
                 shared.words

@@ -1,6 +1,6 @@
 //! A statement that cannot be run twice, outside a transaction.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
 use crate::sql::model::{AlterType, Kind, Object, TableAction};
 
@@ -62,10 +62,8 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 _ => false,
             });
             // ADD CONSTRAINT has no IF NOT EXISTS; dropping it first does the same.
-            let cleared = cx.before_about(&it.table).any(|s| {
-                matches!(&s.kind, Kind::AlterTable(b) if b.actions.iter().any(|a| matches!(a, TableAction::DropConstraint { if_exists: true, .. })))
-            });
-            if !fragile || cleared {
+            let topic = Topic::DropsConstraintIfExists;
+            if !fragile || cx.said_before(&it.table, &topic, cx.here()).is_some() {
                 return;
             }
             "IF EXISTS and IF NOT EXISTS, or a transaction"

@@ -51,7 +51,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
 
 fn known(cx: &Context<'_>, table: &Name) -> usize {
     let key = table.key();
-    let own = cx.state.indexes.values().filter(|i| i.table == key).count();
+    let own = cx.state.indexes.count_of(&key);
     let constraints = cx.state.table(table).map_or(0, |t| {
         let keys = t.constraints.values().filter(|c| {
             matches!(

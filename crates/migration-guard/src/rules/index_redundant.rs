@@ -29,19 +29,18 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
             hits.add(format!("{column} of {} is in the index twice", it.table))
                 .on(&it.table);
         }
-        for (name, other) in &cx.state.indexes {
+        let first = it.columns.first().map_or("", String::as_str);
+        for (name, other) in cx.state.indexes.leading(&it.table.key(), first) {
             let (short, long) = if it.columns.len() <= other.columns.len() {
                 (&it.columns, &other.columns)
             } else {
                 (&other.columns, &it.columns)
             };
-            let method = |of: &Option<String>| of.clone().unwrap_or_else(|| "btree".to_owned());
-            let same = other.table == it.table.key()
-                && it.name.as_ref() != Some(name)
+            let same = it.name.as_deref() != Some(name)
                 && other.valid
                 && !other.partial
                 && !it.partial
-                && method(&it.method) == method(&other.method);
+                && method(it.method.as_deref()) == method(other.method.as_deref());
             if same && !it.unique && !other.unique && long.starts_with(short) {
                 hits.add(format!(
                     "{} is covered twice, see index {name}",
@@ -49,6 +48,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 ))
                 .on(&it.table)
                 .help("keep the longer one");
+                break;
             }
         }
         by_key(cx, it, hits);
@@ -80,4 +80,8 @@ fn by_key(cx: &Context<'_>, it: &CreateIndex, hits: &mut Hits) {
 fn twice(columns: &[String]) -> Option<&String> {
     let mut all = columns.iter().enumerate();
     all.find(|(i, c)| columns[..*i].contains(c)).map(|(_, c)| c)
+}
+
+fn method(named: Option<&str>) -> &str {
+    named.unwrap_or("btree")
 }

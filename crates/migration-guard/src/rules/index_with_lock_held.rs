@@ -1,6 +1,6 @@
 //! An index is built while the transaction already locks the table.
 
-use crate::lint::{Context, Hits, LockMode, Severity};
+use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule};
 use crate::sql::model::Kind;
 
@@ -15,11 +15,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     if let Kind::CreateIndex(it) = cx.kind
         && let Some(shared) = cx.shares_transaction()
         && !cx.is_new(&it.table)
-        && cx
-            .state
-            .held
-            .iter()
-            .any(|h| h.lock == LockMode::AccessExclusive && h.table == it.table.key())
+        && cx.state.held.exclusively.contains(&it.table.key())
     {
         hits.add(format!(
             "an index on {} is built while the table is locked by this transaction{}",

@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
-        if *action == TableAction::Inherit {
+        if matches!(action, TableAction::Inherit { .. }) {
             hits.add(format!("the parents of {table} change")).on(table);
         }
     }

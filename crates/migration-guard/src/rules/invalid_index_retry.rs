@@ -1,8 +1,8 @@
 //! CREATE INDEX CONCURRENTLY IF NOT EXISTS.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
-use crate::sql::model::{Kind, Object};
+use crate::sql::model::{Kind, Name};
 
 pub(super) const RULE: Rule = Rule {
     id: "invalid-index-retry",
@@ -17,16 +17,9 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         && it.if_not_exists
         && let Some(name) = &it.name
     {
-        let before = cx
-            .unit
-            .script
-            .statements()
-            .get(..cx.index)
-            .unwrap_or_default();
-        let dropped = before.iter().any(|s| {
-            matches!(&s.kind, Kind::Drop(d) if d.object == Object::Index
-                && d.names.iter().any(|n| &n.name == name))
-        });
+        let index = Name::bare(name);
+        let dropped = cx.said_before(&index, &Topic::DropsIndex, cx.here());
+        let dropped = dropped.is_some();
         let broken = cx.state.indexes.get(name).is_some_and(|i| !i.valid);
         if broken && !dropped {
             hits.add(format!(

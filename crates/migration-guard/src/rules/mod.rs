@@ -97,6 +97,7 @@ mod no_statement_timeout;
 mod not_enforced;
 mod not_valid_never_validated;
 mod not_valid_validate_same_tx;
+mod outside_effects;
 mod partition_default_growth;
 mod partition_parent_fanout;
 mod partition_pk;

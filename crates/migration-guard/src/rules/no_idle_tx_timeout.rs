@@ -1,8 +1,7 @@
 //! A transaction that the file opens, with nothing to end it if its client is gone.
 
-use crate::lint::{Context, Hits, LockMode, Severity};
+use crate::lint::{Context, Hits, LockMode, Severity, Topic};
 use crate::rules::{Check, Rule};
-use crate::sql::model::Kind;
 
 pub(super) const RULE: Rule = Rule {
     id: "no-idle-tx-timeout",
@@ -13,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     // The runner's own transactions are the runner's concern.
-    if cx.state.opened.is_none() || !cx.state.held.is_empty() {
+    if cx.state.opened.is_none() || cx.state.held.any {
         return;
     }
     let strong = cx
@@ -24,17 +23,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     let Some((table, _)) = strong else {
         return;
     };
-    let before = cx
-        .unit
-        .script
-        .statements()
-        .get(..cx.index)
-        .unwrap_or_default();
-    let limited = before.iter().any(|s| {
-        matches!(&s.kind, Kind::Set { name, .. }
-            if name == "idle_in_transaction_session_timeout" || name == "transaction_timeout")
-    });
-    if !limited {
+    if !cx.has_said(&Topic::LimitsIdle) {
         hits.add(format!("{table} stays locked if the client stops here"))
             .on(table)
             .help("SET idle_in_transaction_session_timeout = '30s'");

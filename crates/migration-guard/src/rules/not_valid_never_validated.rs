@@ -1,8 +1,7 @@
 //! ADD … NOT VALID that nothing validates.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule, walk};
-use crate::sql::model::{Kind, TableAction};
 
 pub(super) const RULE: Rule = Rule {
     id: "not-valid-never-validated",
@@ -16,11 +15,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         if !constraint.not_valid {
             continue;
         }
-        let validates = |kind: &Kind| {
-            matches!(kind, Kind::AlterTable(a) if a.actions.iter().any(|x| matches!(x, TableAction::ValidateConstraint { name }
-                    if Some(name) == constraint.name.as_ref())))
-        };
-        if !cx.later_about(table).any(|s| validates(&s.kind)) {
+        let validated = constraint
+            .name
+            .as_ref()
+            .is_some_and(|name| cx.later_says(table, &Topic::Validates(name.clone())));
+        if !validated {
             let name = constraint.name.as_deref().unwrap_or("the constraint");
             hits.add(format!("{name} on {table} is never validated"))
                 .on(table)

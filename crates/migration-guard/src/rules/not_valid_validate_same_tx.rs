@@ -15,11 +15,7 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::ValidateConstraint { name } = action
             && let Some(shared) = cx.shares_transaction()
-            && cx
-                .state
-                .unvalidated
-                .iter()
-                .any(|(t, n)| t == &table.key() && n == name)
+            && cx.state.unvalidated.contains(&(table.key(), name.clone()))
         {
             hits.add(format!(
                 "{name} is validated in the transaction that added it{}",

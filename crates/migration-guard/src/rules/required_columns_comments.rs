@@ -1,6 +1,6 @@
 //! Some columns of a table are commented and others are not.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
 use crate::sql::Name;
 use crate::sql::model::{Kind, TableAction};
@@ -30,23 +30,12 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     if columns.is_empty() {
         return;
     }
-    let mut kept = false;
-    let mut commented = Vec::new();
-    for statement in cx.rest_about(table) {
-        if let Kind::Comment { table: Some(_) } = &statement.kind
-            && let Some((column, removed)) = column(statement.text())
-        {
-            commented.retain(|c| *c != column);
-            if !removed {
-                kept = true;
-                commented.push(column);
-            }
-        }
-    }
-    let forgotten: Vec<&str> = columns
-        .into_iter()
-        .filter(|c| !commented.iter().any(|k| k == c))
-        .collect();
+    let commented = |column: &&str| {
+        let last = cx.last_of_rest(table, &Topic::CommentsColumn((*column).to_owned()));
+        last.is_some_and(|s| !is_removal(s.text()))
+    };
+    let kept = cx.rest_says(table, &Topic::Comments);
+    let forgotten: Vec<&str> = columns.into_iter().filter(|c| !commented(c)).collect();
     if kept && !forgotten.is_empty() {
         hits.add(format!(
             "{} of {table} has no comment",
@@ -57,16 +46,8 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     }
 }
 
-/// The column of `COMMENT ON COLUMN a.b.c IS …`, and whether the comment is taken away.
-fn column(text: &str) -> Option<(String, bool)> {
-    let mut words = text.split_whitespace().skip(2);
-    words.next().filter(|w| w.eq_ignore_ascii_case("column"))?;
-    let path = words.next()?;
-    let last = path.rsplit('.').next()?;
-    let name = match last.strip_prefix('"').and_then(|l| l.strip_suffix('"')) {
-        Some(quoted) => quoted.to_owned(),
-        None => last.to_ascii_lowercase(),
-    };
-    let removed = words.last().is_some_and(|w| w.eq_ignore_ascii_case("null"));
-    Some((name, removed))
+/// COMMENT … IS NULL.
+fn is_removal(text: &str) -> bool {
+    let last = text.split_whitespace().last();
+    last.is_some_and(|word| word.eq_ignore_ascii_case("null"))
 }

@@ -1,5 +1,7 @@
 //! Some names have a schema and others have none.
 
+use std::collections::BTreeSet;
+
 use crate::lint::{Hits, Severity, UnitContext};
 use crate::rules::{Check, Rule};
 use crate::sql::Name;
@@ -32,7 +34,7 @@ fn check(cx: &UnitContext<'_>, hits: &mut Hits) {
     if !statements.iter().any(|s| qualified(&s.kind)) {
         return;
     }
-    let temporary: Vec<&str> = statements
+    let temporary: BTreeSet<&str> = statements
         .iter()
         .filter_map(|s| match &s.kind {
             Kind::CreateTable(it) if it.temporary => Some(it.table.name.as_str()),
@@ -47,7 +49,7 @@ fn check(cx: &UnitContext<'_>, hits: &mut Hits) {
     let bare = statements.iter().enumerate().find_map(|(at, s)| {
         let names = names(&s.kind).into_iter();
         let mut bare = names.filter(|n| n.schema.is_none() && !n.name.is_empty());
-        bare.find(|n| !temporary.contains(&n.name.as_str()))
+        bare.find(|n| !temporary.contains(n.name.as_str()))
             .map(|n| (at, n))
     });
     if let Some((at, name)) = bare {
@@ -64,7 +66,7 @@ fn names(kind: &Kind) -> Vec<&Name> {
     match kind {
         Kind::CreateTable(it) => vec![&it.table],
         Kind::CreateTableAs { table, .. }
-        | Kind::CreateTrigger { table }
+        | Kind::CreateTrigger { table, .. }
         | Kind::Insert { table, .. }
         | Kind::Update { table, .. }
         | Kind::Delete { table, .. }

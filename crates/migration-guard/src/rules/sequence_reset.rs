@@ -1,6 +1,6 @@
 //! ALTER SEQUENCE of values or type.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule};
 use crate::sql::model::{Kind, SequenceChange};
 
@@ -38,10 +38,7 @@ fn numbers_by_hand(cx: &Context<'_>, hits: &mut Hits) {
     let Some(column) = explicit_columns.iter().find(serial) else {
         return;
     };
-    let set = cx.rest_everywhere().any(
-        |s| matches!(&s.kind, Kind::Select { functions, .. } if functions.iter().any(|f| f == "setval")),
-    );
-    if !set {
+    if !cx.rest_says_of_all(&Topic::SetsSequence) {
         hits.add(format!("the sequence of {column} of {table} does not know these numbers"))
             .on(table)
             .severity(Severity::Info)

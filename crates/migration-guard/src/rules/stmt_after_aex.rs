@@ -1,6 +1,6 @@
 //! More statements while a table is locked exclusively.
 
-use crate::lint::{Context, Hits, LockMode, Severity};
+use crate::lint::{Context, Hits, Severity};
 use crate::rules::{Check, Rule};
 use crate::sql::model::{Kind, Name};
 
@@ -31,15 +31,11 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
     let quick = !slow && cx.state.opened.is_some() && cx.kind.changes_schema();
     if (slow || quick)
         && touches
-        && let Some(held) = cx
-            .state
-            .held
-            .iter()
-            .find(|h| h.lock == LockMode::AccessExclusive)
+        && let Some(table) = &cx.state.held.first
     {
         hits.add(format!(
-            "{} stays locked exclusively while this runs{}",
-            held.table, shared.words
+            "{table} stays locked exclusively while this runs{}",
+            shared.words
         ))
         .severity(if quick {
             Severity::Info

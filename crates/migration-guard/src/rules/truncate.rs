@@ -31,6 +31,16 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
                 .on(table)
                 .loses(LossKind::AllRows, table, None)
                 .help("DELETE in batches after a backup");
+            let mut parts = cx.state.parts(table);
+            parts.retain(|part| !cx.is_new(part) && !tables.contains(part));
+            for part in parts {
+                hits.add(format!(
+                    "all rows of {part} are removed with those of {table}"
+                ))
+                .on(&part)
+                .loses(LossKind::AllRows, &part, None)
+                .help("DELETE in batches after a backup");
+            }
         }
     }
 }

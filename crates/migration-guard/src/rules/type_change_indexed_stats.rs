@@ -1,8 +1,8 @@
 //! ALTER COLUMN TYPE drops the column's statistics.
 
-use crate::lint::{Context, Hits, Severity};
+use crate::lint::{Context, Hits, Severity, Topic};
 use crate::rules::{Check, Rule, walk};
-use crate::sql::model::{Kind, TableAction};
+use crate::sql::model::TableAction;
 
 pub(super) const RULE: Rule = Rule {
     id: "type-change-indexed-stats",
@@ -14,10 +14,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(cx: &Context<'_>, hits: &mut Hits) {
     for (table, action) in walk::actions(cx) {
         if let TableAction::SetType { column, .. } = action {
-            let analyzed = cx
-                .rest_about(table)
-                .chain(cx.rest_everywhere())
-                .any(|s| matches!(&s.kind, Kind::Analyze { .. }));
+            let topic = Topic::Analyzes;
+            let analyzed = cx.rest_says(table, &topic) || cx.rest_says_of_all(&topic);
             if !analyzed {
                 hits.add(format!(
                     "{column} of {table} has no statistics until it is analysed"

@@ -1,6 +1,6 @@
 //! The parts of a statement that several rules look at.
 
-use crate::lint::Context;
+use crate::lint::{Context, Topic};
 use crate::sql::model::{
     Column, Constraint, ConstraintKind, Kind, Name, Object, TableAction, Type,
 };
@@ -105,8 +105,8 @@ pub(super) fn has_index(cx: &Context<'_>, table: &Name, columns: &[String]) -> b
     let known = cx
         .state
         .indexes
-        .values()
-        .any(|i| i.table == table.key() && !i.partial && leads(&i.columns));
+        .of(&table.key())
+        .any(|(_, i)| !i.partial && leads(&i.columns));
     let key = |c: &Constraint| match &c.kind {
         ConstraintKind::PrimaryKey { columns, .. } | ConstraintKind::Unique { columns, .. } => {
             leads(columns)
@@ -128,8 +128,6 @@ pub(super) fn has_index(cx: &Context<'_>, table: &Name, columns: &[String]) -> b
             _ => false,
         })
     });
-    let built = cx
-        .later_about(table)
-        .any(|s| matches!(&s.kind, Kind::CreateIndex(i) if leads(&i.columns)));
+    let built = cx.later_says(table, &Topic::indexes(columns));
     known || with_table || constrained || built
 }

@@ -15,23 +15,15 @@ fn check(cx: &Context<'_>, hits: &mut Hits) {
         return;
     }
     for (table, lock) in &cx.effects.locks {
-        let first = !cx
-            .state
-            .held
-            .iter()
-            .any(|h| h.table == table.key() && h.lock == LockMode::AccessExclusive);
+        let held = &cx.state.held;
+        let first = !held.exclusively.contains(&table.key());
         if *lock == LockMode::AccessExclusive
             && first
             && !cx.is_new(table)
-            && let Some(held) = cx
-                .state
-                .held
-                .iter()
-                .find(|h| h.lock == LockMode::AccessExclusive && h.table != table.key())
+            && let Some(other) = &held.first
         {
             hits.add(format!(
-                "{table} is locked exclusively while {} still is",
-                held.table
+                "{table} is locked exclusively while {other} still is"
             ))
             .on(table)
             .help("one table for each transaction");

@@ -5,6 +5,7 @@ mod effectless;
 mod lower;
 pub(crate) mod model;
 pub(crate) mod mysql;
+mod names;
 pub(crate) mod plpgsql;
 mod position;
 mod script;

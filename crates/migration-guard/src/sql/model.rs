@@ -8,7 +8,23 @@ pub(crate) struct Name {
     pub(crate) name: String,
 }
 
+/// The schema of temporary tables, which only their own session sees. MySQL has none, and its temporary
+/// tables get it here as well.
+pub(crate) const TEMPORARY: &str = "pg_temp";
+
 impl Name {
+    /// The temporary table of this name.
+    pub(crate) fn temporary(name: impl Into<String>) -> Self {
+        Self {
+            schema: Some(TEMPORARY.to_owned()),
+            name: name.into(),
+        }
+    }
+
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.schema.as_deref() == Some(TEMPORARY)
+    }
+
     pub(crate) fn bare(name: impl Into<String>) -> Self {
         Self {
             schema: None,
@@ -63,7 +79,10 @@ pub(crate) enum Kind {
     CreateTable(CreateTable),
     CreateTableAs {
         table: Name,
+        if_not_exists: bool,
         temporary: bool,
+        /// ON COMMIT DROP.
+        until_commit: bool,
         with_data: bool,
     },
     AlterTable(AlterTable),
@@ -83,6 +102,7 @@ pub(crate) enum Kind {
     CreateFunction(CreateFunction),
     CreateTrigger {
         table: Name,
+        fires: Fires,
     },
     CreateSequence {
         name: Name,
@@ -129,6 +149,7 @@ pub(crate) enum Kind {
     },
     CreateRule {
         table: Name,
+        fires: Fires,
     },
     CreateDatabase,
     /// A new object that other statements may pick up: a cast, an operator, a foreign server.
@@ -221,6 +242,7 @@ pub(crate) enum Kind {
         name: String,
         value: String,
     },
+    /// RESET of a parameter or of `all`; DISCARD is `discard all`, `discard temp` and the like.
     Reset {
         name: String,
     },
@@ -259,6 +281,19 @@ pub(crate) struct Inner {
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) kind: Kind,
+    /// Whether something around it decides if it runs, or catches its error.
+    pub(crate) conditional: bool,
+}
+
+/// What a trigger or a rule does when rows of its table change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fires {
+    /// Its own name.
+    pub(crate) name: String,
+    /// INSERT, UPDATE, DELETE, TRUNCATE, in lower case.
+    pub(crate) on: Vec<String>,
+    /// The function of a trigger; a rule says itself what it does.
+    pub(crate) function: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -266,6 +301,8 @@ pub(crate) struct CreateTable {
     pub(crate) table: Name,
     pub(crate) if_not_exists: bool,
     pub(crate) temporary: bool,
+    /// ON COMMIT DROP.
+    pub(crate) until_commit: bool,
     pub(crate) unlogged: bool,
     pub(crate) columns: Vec<Column>,
     pub(crate) constraints: Vec<Constraint>,
@@ -497,7 +534,11 @@ pub(crate) enum TableAction {
     },
     RowSecurity,
     ReplicaIdentity,
-    Inherit,
+    Inherit {
+        parent: Name,
+        /// NO INHERIT otherwise.
+        begins: bool,
+    },
     OwnerTo,
     ClusterOn,
     /// MySQL's MODIFY and CHANGE: the whole column is said anew, and what is not said is gone.

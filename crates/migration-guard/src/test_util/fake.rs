@@ -250,6 +250,7 @@ impl Migrator for FakeMigrator {
             Resolution::Partial {
                 statements: vec![StatementState::NotDone],
                 repair: Repair::Undo { sql: Vec::new() },
+                mark: None,
             }
         } else if state.recorded.find(version).is_some() {
             Resolution::Applied

@@ -479,7 +479,12 @@ async fn a_changed_model_without_a_revision_is_named() {
     let behind = check(Framework::Alembic, &site.project, w, at)
         .await
         .unwrap_err();
-    assert!(behind.to_string().contains("not up to date"), "{behind}");
+    assert_eq!(behind.kind(), ErrorKind::Unsupported, "{behind}");
+    assert!(
+        behind.to_string().contains("has pending revisions"),
+        "{behind}"
+    );
+    assert!(behind.help().unwrap().contains("migrated to the head"));
     up_all(m, w).await;
     assert!(
         check(Framework::Alembic, &site.project, w, at)

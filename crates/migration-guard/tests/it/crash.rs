@@ -109,6 +109,7 @@ async fn a_killed_concurrent_build_is_found_and_undone() {
         let Resolution::Partial {
             statements,
             repair: Repair::Undo { sql },
+            ..
         } = resolution
         else {
             panic!("{resolution:?}")
@@ -180,6 +181,7 @@ async fn what_cannot_be_proved_needs_a_human() {
     let Resolution::Partial {
         statements,
         repair: Repair::Human { .. },
+        ..
     } = resolution
     else {
         panic!("{resolution:?}")

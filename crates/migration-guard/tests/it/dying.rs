@@ -56,8 +56,9 @@ async fn the_server_dies_outside_a_transaction() {
     };
     for layout in [Layout::Sqlx, Layout::GolangMigrate, Layout::Dbmate] {
         let look = server.conninfo().connect().await.unwrap();
-        // Two of them have a table of the same name for what is applied.
-        let fresh = "DROP TABLE IF EXISTS s, t, schema_migrations; \
+        // Two of them have a table of the same name for what is applied, and what one has recorded
+        // another does not run.
+        let fresh = "DROP TABLE IF EXISTS s, t, _sqlx_migrations, schema_migrations; \
                      CREATE TABLE s (a int); CREATE TABLE t (a int)";
         look.batch_execute(fresh).await.unwrap();
         let builds = "CREATE INDEX CONCURRENTLY first ON s (a);\n\

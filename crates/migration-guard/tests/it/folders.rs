@@ -376,14 +376,12 @@ fn folders_are_read_as_deep_as_the_tool_reads_them() {
     std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
     std::fs::write(folder.path().join("a/b/V2__late.sql"), "SELECT 2;").unwrap();
     std::fs::write(folder.path().join("V1__early.sql"), "SELECT 1;").unwrap();
+    // Links that lead back up, of which two would lead anywhere in 2^16 ways.
     #[cfg(unix)]
-    std::os::unix::fs::symlink(folder.path(), folder.path().join("a/again")).unwrap();
+    for link in ["again", "a/again", "a/once_more"] {
+        std::os::unix::fs::symlink(folder.path(), folder.path().join(link)).unwrap();
+    }
     let w = Workspace::new(folder.path());
-    // A link that leads back up gives the same file by another path, and that is told.
-    let again = Layout::Refinery.read(&w);
-    #[cfg(unix)]
-    assert!(again.unwrap_err().to_string().contains("is also that of"));
-    std::fs::remove_file(folder.path().join("a/again")).unwrap();
     for layout in [Layout::Refinery, Layout::Flyway] {
         let read = layout.read(&w).unwrap();
         let versions: Vec<_> = read.iter().map(|m| m.version.as_str()).collect();

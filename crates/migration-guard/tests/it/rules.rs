@@ -1,5 +1,6 @@
 //! Each rule speaks where it should and is silent beside it.
 
+mod hidden;
 mod more_pairs;
 mod pairs;
 

@@ -37,7 +37,9 @@ async fn broken_off(db: &Database, w: &Workspace) {
 async fn partial(db: &Database, w: &Workspace) -> (Vec<StatementState>, Repair) {
     let migrator = db.migrator(Layout::Sqlx, "t");
     match migrator.resolve(w, "1").await.unwrap() {
-        Resolution::Partial { statements, repair } => (statements, repair),
+        Resolution::Partial {
+            statements, repair, ..
+        } => (statements, repair),
         other => panic!("{other:?}"),
     }
 }

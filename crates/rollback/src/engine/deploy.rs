@@ -221,7 +221,8 @@ impl Flight<'_> {
                 .await?;
             Ok(())
         };
-        self.act(act, serde_json::Value::Null, Required, work).await?;
+        self.act(act, serde_json::Value::Null, Required, work)
+            .await?;
         match outcome {
             Rehearsed::Not => {}
             Rehearsed::Refused(reason) => return stop_if(&[reason]),
@@ -230,7 +231,10 @@ impl Flight<'_> {
                     evidence: evidence.clone(),
                 };
                 self.note(event, Required).await?;
-                survey.assessment.findings.extend(evidence.findings.iter().cloned());
+                survey
+                    .assessment
+                    .findings
+                    .extend(evidence.findings.iter().cloned());
                 survey.assessment.evidence = Some(evidence);
             }
         }

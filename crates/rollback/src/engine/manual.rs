@@ -3,6 +3,7 @@ use super::flight::{Flight, Halt, Writing};
 use super::undo::Back;
 use super::{Answer, Engine, Request};
 use crate::database::SchemaState;
+use crate::evidence::Evidence;
 use crate::journal::{Act, Ending, Event, Kind, Story};
 use crate::plan::{Assessment, Basis, Class, Reason, RollbackPlan, Strategy};
 use crate::{Error, Observed, Release};
@@ -201,24 +202,66 @@ impl Engine {
             return Ok((plan(Class::ForwardOnly, why, vec![], vec![]), extra));
         }
         let assessment = database.assess_return(&extra).await?;
+        let evidence = self.evidence_of(target, &extra).await?;
         Ok((
-            self.class_of_return(target, &assessment, request, blocked, &plan, activate),
+            self.class_of_return(
+                (target, evidence.as_deref()),
+                &assessment,
+                request,
+                blocked,
+                &plan,
+                activate,
+            ),
             extra,
         ))
     }
 
-    fn class_of_return(
+    /// What a rehearsal has shown about the way from exactly these migrations back to the target, whenever it was.
+    async fn evidence_of(
         &self,
         target: &Release,
+        extra: &[(String, Release)],
+    ) -> Result<Option<Box<Evidence>>, Error> {
+        let fits = |evidence: &Evidence| {
+            let key = &evidence.key;
+            key.previous.as_deref() == Some(target.id.as_str())
+                && key.migrations.len() == extra.len()
+                && extra.iter().all(|(v, _)| key.migrations.contains_key(v))
+        };
+        let records = self.journal.replay(None).await?;
+        Ok(records
+            .into_iter()
+            .rev()
+            .find_map(|record| match record.event {
+                Event::Rehearsed { evidence } if fits(&evidence) => Some(evidence),
+                _ => None,
+            }))
+    }
+
+    fn class_of_return(
+        &self,
+        (target, evidence): (&Release, Option<&Evidence>),
         assessment: &Assessment,
         request: &Request,
         blocked: &mut Vec<Reason>,
         plan: &dyn Fn(Class, String, Vec<String>, Vec<String>) -> RollbackPlan,
         activate: Vec<String>,
     ) -> RollbackPlan {
-        blocked.extend(assessment.blockers.clone());
         let pending = &assessment.pending;
-        if pending.iter().all(|m| m.not_additive.is_none()) && assessment.start_check.is_none() {
+        let tried = |evidence: &Evidence| {
+            let at = evidence.key.at.strftime("%Y-%m-%d %H:%M UTC");
+            format!("{} (rehearsed {at})", evidence.reason)
+        };
+        if let Some(evidence) = evidence.filter(|e| e.class == Class::CodeOnly) {
+            let mut plan = plan(Class::CodeOnly, tried(evidence), activate, vec![]);
+            plan.basis = evidence.basis;
+            return plan;
+        }
+        blocked.extend(assessment.blockers.clone());
+        if evidence.is_none()
+            && pending.iter().all(|m| m.not_additive.is_none())
+            && assessment.start_check.is_none()
+        {
             let reason = format!("everything since {target} is on the closed list of additive DDL");
             return plan(Class::CodeOnly, reason, activate, vec![]);
         }
@@ -236,6 +279,11 @@ impl Engine {
         let why = first
             .or_else(|| assessment.start_check.clone())
             .unwrap_or_default();
+        let why = evidence.map(tried).unwrap_or(why);
+        let blocking = blocking.or_else(|| {
+            let lossy = evidence.filter(|e| matches!(e.class, Class::Restore | Class::ForwardOnly));
+            lossy.map(|e| e.reason.clone())
+        });
         if let Some(irreversible) = blocking {
             blocked.push(Reason::new(
                 "schema_does_not_fit",
@@ -243,7 +291,9 @@ impl Engine {
             ));
             return plan(Class::ForwardOnly, why, vec![], lost);
         }
+        let preserve = evidence.map(|e| e.preserve.clone()).unwrap_or_default();
         let mut undo = vec!["stop writers".to_owned(), "store a backup".to_owned()];
+        undo.extend(preserve.iter().map(|one| format!("export {one}")));
         undo.extend(
             pending
                 .iter()
@@ -261,7 +311,13 @@ impl Engine {
                 ),
             ));
         }
-        plan(Class::Revert, why, undo, lost)
+        let Some(evidence) = evidence else {
+            return plan(Class::Revert, why, undo, lost);
+        };
+        let mut plan = plan(evidence.class, why, undo, vec![]);
+        plan.basis = evidence.basis;
+        plan.preserve = preserve;
+        plan
     }
 
     /// Who applied which migration, from the record.

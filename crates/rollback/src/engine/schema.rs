@@ -161,7 +161,9 @@ impl Flight<'_> {
 
     /// Exports what the downs drop, unless that was done before the first of them.
     async fn preserve(&self, back: &Back, database: &dyn Database) -> Result<(), Halt> {
-        let story = self.story().map_err(|e| Halt::error("journal_unwritable", e))?;
+        let story = self
+            .story()
+            .map_err(|e| Halt::error("journal_unwritable", e))?;
         let mut begun = story.acts.iter();
         if story.preserved.is_some() && begun.any(|(act, _, _)| matches!(act, Act::Revert { .. })) {
             return Ok(());

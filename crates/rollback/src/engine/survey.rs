@@ -136,19 +136,26 @@ impl Engine {
             key.schema.clone_from(&schema.schema);
         }
         let records = self.journal.replay(None).await?;
-        let found = records.into_iter().rev().find_map(|record| match record.event {
-            Event::Rehearsed { evidence } if evidence.key.covers(key, self.policy.evidence_max_age) => {
-                Some(evidence)
-            }
-            _ => None,
-        });
+        let found = records
+            .into_iter()
+            .rev()
+            .find_map(|record| match record.event {
+                Event::Rehearsed { evidence }
+                    if evidence.key.covers(key, self.policy.evidence_max_age) =>
+                {
+                    Some(evidence)
+                }
+                _ => None,
+            });
         if let Some(evidence) = found {
             assessment.findings.push(format!(
                 "rehearsed {} ago on backup {}: that still holds",
                 ago(key.at.duration_since(evidence.key.at)),
                 evidence.key.backup
             ));
-            assessment.findings.extend(evidence.findings.iter().cloned());
+            assessment
+                .findings
+                .extend(evidence.findings.iter().cloned());
             assessment.evidence = Some(evidence);
         }
         Ok(())

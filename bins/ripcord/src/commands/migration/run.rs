@@ -48,7 +48,7 @@ pub(super) async fn pending(
         pending.truncate(last + 1);
     }
     Ok(Pending {
-        opened,
+        opened: opened.held_to(&pending),
         migrations: pending,
         edited,
     })

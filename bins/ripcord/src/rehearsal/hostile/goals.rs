@@ -10,6 +10,11 @@ pub enum Goal {
         /// The table.
         table: u32,
     },
+    /// A row with a value in as many columns as there can be.
+    Full {
+        /// The table.
+        table: u32,
+    },
     /// A value in a column that is new.
     NewColumn {
         /// The table.
@@ -158,7 +163,7 @@ pub(crate) fn writes_into(now: &Shape, preserve: &[Preserve]) -> Vec<Goal> {
             continue;
         };
         match &one.columns {
-            None => goals.push(Goal::Row { table: *oid }),
+            None => goals.push(Goal::Full { table: *oid }),
             Some(names) => goals.extend(
                 table
                     .columns

@@ -27,11 +27,12 @@ pub(super) struct Inserted {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(client: &'a Client, shape: &'a Shape) -> Self {
+    /// Values are numbered from `first`, so that a second round does not meet what the first has left.
+    pub(super) fn new(client: &'a Client, shape: &'a Shape, first: u64) -> Self {
         Self {
             client,
             shape,
-            number: 100,
+            number: first,
             made: Vec::new(),
         }
     }
@@ -114,7 +115,10 @@ impl<'a> Rows<'a> {
             if !column.required && !fresh {
                 return Ok(Some("NULL".to_owned()));
             }
-            return self.referred(reference.to, there, fresh, depth).await.map(Some);
+            return self
+                .referred(reference.to, there, fresh, depth)
+                .await
+                .map(Some);
         }
         if fresh {
             let value = self.next();
@@ -147,12 +151,25 @@ impl<'a> Rows<'a> {
         depth: u32,
     ) -> Result<String, String> {
         let shape = self.shape;
-        let table = shape.tables.get(&to).ok_or("it refers to a table that is not there")?;
-        let known = table.columns.get(&column).ok_or("it refers to a column that is not there")?;
+        let table = shape
+            .tables
+            .get(&to)
+            .ok_or("it refers to a table that is not there")?;
+        let known = table
+            .columns
+            .get(&column)
+            .ok_or("it refers to a column that is not there")?;
         let name = quoted(&known.name);
         if !fresh {
-            let sql = format!("SELECT {name}::text FROM {} WHERE {name} IS NOT NULL LIMIT 1", table.name);
-            let found = self.client.query_opt(&sql, &[]).await.map_err(|e| said(&e))?;
+            let sql = format!(
+                "SELECT {name}::text FROM {} WHERE {name} IS NOT NULL LIMIT 1",
+                table.name
+            );
+            let found = self
+                .client
+                .query_opt(&sql, &[])
+                .await
+                .map_err(|e| said(&e))?;
             if let Some(row) = found {
                 return Ok(cast(&super::values::quoted(row.get(0)), &known.kind));
             }
@@ -179,7 +196,11 @@ impl<'a> Rows<'a> {
         };
         let columns: Vec<String> = values.keys().map(name).collect();
         let expressions: Vec<&str> = values.values().map(String::as_str).collect();
-        let returned: Vec<String> = table.columns.keys().map(|n| format!("r.{}::text", name(n))).collect();
+        let returned: Vec<String> = table
+            .columns
+            .keys()
+            .map(|n| format!("r.{}::text", name(n)))
+            .collect();
         let from = match has_rows {
             true => format!(" FROM (SELECT * FROM {} LIMIT 1) AS template", table.name),
             false => String::new(),
@@ -216,7 +237,10 @@ fn fresh(table: &Table, given: &BTreeMap<i16, String>) -> BTreeSet<i16> {
     let refers = |number: &i16| table.references.iter().any(|r| r.columns.contains(number));
     let mut chosen = BTreeSet::new();
     for set in &table.unique {
-        if set.iter().any(|c| given.contains_key(c) || chosen.contains(c)) {
+        if set
+            .iter()
+            .any(|c| given.contains_key(c) || chosen.contains(c))
+        {
             continue;
         }
         let has_default = |c: &&i16| table.columns.get(c).is_some_and(|c| c.has_default);

@@ -53,7 +53,18 @@ pub(super) fn candidates(modifier: i32) -> Vec<String> {
 /// Literals that a check may have refused.
 pub(super) fn unusual() -> Vec<Option<String>> {
     let mut all: Vec<Option<String>> = [
-        "-1", "0", "1", "1000000", "-0.5", "", "not what it was", "2000-01-01", "9999-12-31", "false", "true", "{}",
+        "-1",
+        "0",
+        "1",
+        "1000000",
+        "-0.5",
+        "",
+        "not what it was",
+        "2000-01-01",
+        "9999-12-31",
+        "false",
+        "true",
+        "{}",
     ]
     .map(|text| Some(text.to_owned()))
     .into();
@@ -83,9 +94,11 @@ pub(super) fn distinct(column: &Column, number: u64) -> Option<String> {
             }
         },
         "text" | "citext" | "name" => text(40),
-        "character varying" | "character" | "\"char\"" => {
-            text(usize::try_from(column.modifier - 4).unwrap_or(40).clamp(1, 40))
-        }
+        "character varying" | "character" | "\"char\"" => text(
+            usize::try_from(column.modifier - 4)
+                .unwrap_or(40)
+                .clamp(1, 40),
+        ),
         "uuid" => format!("'00000000-0000-4000-8000-{number:012}'"),
         "date" => format!("date '2001-01-01' + {}", number % 9000),
         "timestamp without time zone" | "timestamp with time zone" => {

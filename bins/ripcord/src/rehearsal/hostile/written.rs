@@ -51,8 +51,13 @@ pub(crate) struct Writing {
 }
 
 /// Writes as many of the goals as it can, and says which ones it could not.
-pub(crate) async fn write_all(client: &Client, shape: &Shape, goals: &[Goal]) -> Result<Writing> {
-    let mut rows = Rows::new(client, shape);
+pub(crate) async fn write_all(
+    client: &Client,
+    shape: &Shape,
+    goals: &[Goal],
+    first: u64,
+) -> Result<Writing> {
+    let mut rows = Rows::new(client, shape, first);
     let mut written = Vec::new();
     let mut failed = Vec::new();
     for goal in goals {
@@ -116,11 +121,39 @@ async fn reach(
                 given.insert(*column, cast(&value, &known.kind));
             }
         }
+        Goal::Full { .. } => {
+            let refers = |n: &i16| table.references.iter().any(|r| r.columns.contains(n));
+            let bare = bare(client, table).await?;
+            let plain = table
+                .columns
+                .iter()
+                .filter(|(n, _)| bare.contains(n) && !refers(n));
+            for (column, known) in plain {
+                let number = rows.next();
+                let value = match known.category {
+                    // A default of its own says what is allowed.
+                    'E' | 'A' => None,
+                    _ => distinct(known, number),
+                };
+                if let Some(value) = value {
+                    given.insert(*column, cast(&value, &known.kind));
+                }
+            }
+            // A check may refuse what was made up.
+            if let Ok(made) = rows.insert(goal.table(), &given).await {
+                return Ok(made.values);
+            }
+            given.clear();
+        }
         Goal::Null { column, .. } => {
             given.insert(*column, "NULL".to_owned());
         }
         Goal::Label { column, label, .. } => {
-            let kind = table.columns.get(column).map(|c| c.kind.clone()).unwrap_or_default();
+            let kind = table
+                .columns
+                .get(column)
+                .map(|c| c.kind.clone())
+                .unwrap_or_default();
             given.insert(*column, cast(&literal(label), &kind));
         }
         Goal::Beyond {
@@ -152,7 +185,31 @@ async fn reach(
             }
         }
     }
-    rows.insert(goal.table(), &given).await.map(|made| made.values)
+    rows.insert(goal.table(), &given)
+        .await
+        .map(|made| made.values)
+}
+
+/// Columns in which no row has a value: what is copied from another row would say nothing about them.
+async fn bare(client: &Client, table: &Table) -> Result<Vec<i16>, String> {
+    let numbers: Vec<i16> = table.columns.keys().copied().collect();
+    let counts: Vec<String> = table
+        .columns
+        .values()
+        .map(|column| format!("count({})", quoted(&column.name)))
+        .collect();
+    let sql = format!(
+        "SELECT ARRAY[{}]::int8[] FROM (SELECT * FROM {} LIMIT 1000) AS some",
+        counts.join(", "),
+        table.name
+    );
+    let row = client.query_one(&sql, &[]).await.map_err(|e| said(&e))?;
+    let counts: Vec<i64> = row.get(0);
+    let bare = numbers
+        .into_iter()
+        .zip(counts)
+        .filter(|(_, count)| *count == 0);
+    Ok(bare.map(|(number, _)| number).collect())
 }
 
 /// Values that the new type takes and the old one does not give back: the server decides.
@@ -168,7 +225,10 @@ async fn beyond(
         return Err("the column is not there".to_owned());
     };
     let oid = rows.table_of(table);
-    let mut why = format!("nothing is known that {} holds and {old} does not", known.kind);
+    let mut why = format!(
+        "nothing is known that {} holds and {old} does not",
+        known.kind
+    );
     for value in candidates(modifier) {
         let new = cast(&literal(&value), &known.kind);
         let held = client
@@ -250,6 +310,7 @@ impl Goal {
     pub(super) fn table(&self) -> u32 {
         match self {
             Self::Row { table }
+            | Self::Full { table }
             | Self::NewColumn { table, .. }
             | Self::Null { table, .. }
             | Self::Beyond { table, .. }
@@ -263,7 +324,11 @@ impl Goal {
     fn told(&self, table: &Table) -> String {
         let column = |number: &i16| {
             let known = table.columns.get(number);
-            format!("{}.{}", table.name, known.map(|c| c.name.as_str()).unwrap_or_default())
+            format!(
+                "{}.{}",
+                table.name,
+                known.map(|c| c.name.as_str()).unwrap_or_default()
+            )
         };
         let columns = |numbers: &[i16]| {
             let names: Vec<String> = numbers
@@ -274,15 +339,20 @@ impl Goal {
             format!("{} ({})", table.name, names.join(", "))
         };
         match self {
-            Self::Row { .. } => format!("a row of {}", table.name),
+            Self::Row { .. } | Self::Full { .. } => format!("a row of {}", table.name),
             Self::NewColumn { column: c, .. } => format!("a value in the new column {}", column(c)),
             Self::Null { column: c, .. } => format!("a NULL in {}", column(c)),
             Self::Beyond { column: c, old, .. } => {
                 format!("a value in {} that {old} does not hold", column(c))
             }
-            Self::Label { column: c, label, .. } => format!("the new label {label} in {}", column(c)),
+            Self::Label {
+                column: c, label, ..
+            } => format!("the new label {label} in {}", column(c)),
             Self::Against { check, .. } => {
-                format!("a row of {} against the former CHECK {}", table.name, check.condition)
+                format!(
+                    "a row of {} against the former CHECK {}",
+                    table.name, check.condition
+                )
             }
             Self::Twice { columns: c, .. } => format!("a duplicate in {}", columns(c)),
             Self::Orphan { columns: c, .. } => {
@@ -302,17 +372,16 @@ pub(crate) async fn fates(client: &Client, written: &[Written], now: &Relations)
 }
 
 impl Written {
-    fn new(
-        oid: u32,
-        table: &Table,
-        what: String,
-        values: BTreeMap<i16, Option<String>>,
-    ) -> Self {
+    fn new(oid: u32, table: &Table, what: String, values: BTreeMap<i16, Option<String>>) -> Self {
         Self {
             what,
             table: oid,
             name: table.name.clone(),
-            names: table.columns.iter().map(|(n, c)| (*n, c.name.clone())).collect(),
+            names: table
+                .columns
+                .iter()
+                .map(|(n, c)| (*n, c.name.clone()))
+                .collect(),
             key: table.key.clone(),
             values,
         }
@@ -328,7 +397,8 @@ impl Written {
         }
         let mut conditions = Vec::new();
         for number in &key {
-            let (Some(name), Some(value)) = (table.columns.get(number), self.values.get(number)) else {
+            let (Some(name), Some(value)) = (table.columns.get(number), self.values.get(number))
+            else {
                 continue;
             };
             conditions.push(match value {
@@ -346,7 +416,11 @@ impl Written {
         let Some((name, condition)) = self.place(now) else {
             return Ok(Fate::RowGone);
         };
-        let columns: Vec<String> = table.columns.values().map(|name| format!("{}::text", quoted(name))).collect();
+        let columns: Vec<String> = table
+            .columns
+            .values()
+            .map(|name| format!("{}::text", quoted(name)))
+            .collect();
         let sql = format!(
             "SELECT ARRAY[{}]::text[] FROM {name} WHERE {condition} LIMIT 1",
             columns.join(", ")
@@ -355,7 +429,8 @@ impl Written {
             return Ok(Fate::RowGone);
         };
         let texts: Vec<Option<String>> = row.get(0);
-        let values: BTreeMap<i16, Option<String>> = table.columns.keys().copied().zip(texts).collect();
+        let values: BTreeMap<i16, Option<String>> =
+            table.columns.keys().copied().zip(texts).collect();
         let mut lost = Vec::new();
         for (number, before) in &self.values {
             let there = match (values.get(number), before) {

@@ -79,7 +79,10 @@ impl ServerFacts {
                     "SELECT {column}::text FROM pg_catalog.pg_database \
                      WHERE datname = current_database() AND datlocprovider = 'i'"
                 );
-                client.query_opt(&sql, &[]).await?.and_then(|row| row.get(0))
+                client
+                    .query_opt(&sql, &[])
+                    .await?
+                    .and_then(|row| row.get(0))
             }
         };
         let pairs = |rows: Vec<tokio_postgres::Row>| -> Vec<(String, String)> {

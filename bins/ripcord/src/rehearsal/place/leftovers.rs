@@ -1,15 +1,17 @@
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use ripcord_rollback::journal::Owner;
 use ripcord_rollback::process;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
+
+use crate::rehearsal::trial::end_marked;
 
 /// Folders of scratch servers are called so.
 pub(super) const PREFIX: &str = "rehearsal-";
@@ -28,33 +30,93 @@ struct Made {
     at: Timestamp,
 }
 
-/// Makes a folder for a scratch server that a later run finds again, whenever this one dies.
-pub(super) fn claim(parent: &Path, id: &str, by: &Owner) -> Result<PathBuf> {
-    let folder = parent.join(format!("{PREFIX}{id}"));
-    fs::create_dir_all(parent)
-        .and_then(|()| fs::create_dir(&folder))
-        .with_context(|| format!("cannot make {}", folder.display()))?;
-    let made = Made {
-        schema: 1,
-        by: by.clone(),
-        at: Timestamp::now(),
-    };
-    let path = folder.join(OWNER);
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut file| file.write_all(serde_json::to_string(&made)?.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(folder)
+/// The folder of a scratch server, which a later run finds again, whenever this one dies.
+///
+/// Dropped before it was [removed](Self::remove), as when somebody stops the rehearsal, it is cleared on the spot.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    removed: bool,
 }
 
-/// Ends scratch servers whose owner is gone, or that are older than a day, and removes their folders. Returns what was
-/// removed.
+impl Folder {
+    /// Makes one.
+    pub(super) fn claim(parent: &Path, id: &str, by: &Owner) -> Result<Self> {
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        not_of_others(parent)?;
+        let path = parent.join(format!("{PREFIX}{id}"));
+        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let folder = Self {
+            path,
+            removed: false,
+        };
+        let made = Made {
+            schema: 1,
+            by: by.clone(),
+            at: Timestamp::now(),
+        };
+        let owner = folder.path.join(OWNER);
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&owner)
+            .and_then(|mut file| file.write_all(serde_json::to_string(&made)?.as_bytes()))
+            .with_context(|| format!("cannot write {}", owner.display()))?;
+        Ok(folder)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Ends the server in it if there is one, and everything that the rehearsal started, and removes it.
+    pub(super) async fn remove(mut self) -> Result<()> {
+        self.removed = true;
+        clear(&self.path).await
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.removed {
+            return;
+        }
+        let path = self.path.clone();
+        // Whoever drops a future cannot wait for another one, and a thread of its own can. What it does not manage is
+        // found by whoever sweeps next.
+        let cleared = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(clear(&path))
+        });
+        drop(cleared.join());
+    }
+}
+
+/// Where everybody may make folders, one of that name may have been put there by somebody who wants to see the data.
+fn not_of_others(folder: &Path) -> Result<()> {
+    let open = |above: &Path| fs::metadata(above).is_ok_and(|about| about.mode() & 0o002 != 0);
+    let own = fs::symlink_metadata(folder).is_ok_and(|about| about.is_dir() && is_own(&about));
+    if !own && folder.parent().is_some_and(open) {
+        bail!(
+            "{} belongs to another account; name a folder in rehearsal.folder",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+fn is_own(about: &fs::Metadata) -> bool {
+    about.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Ends scratch servers whose owner is gone, or that are older than a day, with everything that was started beside them,
+/// and removes their folders. Returns what was removed.
 ///
 /// # Errors
-/// When a folder cannot be removed, or a server does not end.
+/// When a folder cannot be removed, or a process does not end.
 pub async fn sweep(parent: &Path) -> Result<Vec<PathBuf>> {
     let mut removed = Vec::new();
     let Ok(entries) = fs::read_dir(parent) else {
@@ -62,9 +124,11 @@ pub async fn sweep(parent: &Path) -> Result<Vec<PathBuf>> {
     };
     for entry in entries.filter_map(Result::ok) {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
-            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+            && entry
+                .metadata()
+                .is_ok_and(|about| about.is_dir() && is_own(&about));
         if ours && is_abandoned(&entry.path()) {
-            remove(&entry.path()).await?;
+            clear(&entry.path()).await?;
             removed.push(entry.path());
         }
     }
@@ -95,8 +159,12 @@ fn is_abandoned(folder: &Path) -> bool {
     }
 }
 
-/// Ends the server in this folder if there is one, and removes the folder.
-pub(super) async fn remove(folder: &Path) -> Result<()> {
+/// Ends what the rehearsal of this folder started, then its server, and removes the folder.
+async fn clear(folder: &Path) -> Result<()> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(id) = name.strip_prefix(PREFIX) {
+        end_marked(id).await?;
+    }
     let data = folder.join("data");
     if let Some(pid) = postmaster(&data) {
         let started = process::start_time(pid).unwrap_or_default();

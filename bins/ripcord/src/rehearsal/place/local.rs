@@ -12,7 +12,7 @@ use ripcord_rollback::process;
 use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
-use super::leftovers::{claim, remove};
+use super::leftovers::Folder;
 use super::{ServerFacts, make_roles};
 
 /// How long the server may take until it answers.
@@ -25,11 +25,18 @@ const TOLD: usize = 400;
 /// Nothing in it has to survive a power cut, so it never waits for the disk.
 #[derive(Debug)]
 pub struct LocalCluster {
-    folder: PathBuf,
+    // Dropped in this order.
+    server: Server,
     admin: Conninfo,
-    server: Child,
-    server_pid: i32,
-    server_started: u64,
+    folder: Folder,
+}
+
+/// Its main process, which is told to end when this is dropped.
+#[derive(Debug)]
+struct Server {
+    child: Child,
+    pid: i32,
+    started: u64,
 }
 
 impl LocalCluster {
@@ -45,15 +52,31 @@ impl LocalCluster {
         facts: &ServerFacts,
         by: &Owner,
     ) -> Result<Self> {
-        let folder = claim(parent, id, by)?;
-        let made = Self::start_in(&folder, programs, facts).await;
-        if made.is_err() {
-            remove(&folder).await?;
+        let folder = Folder::claim(parent, id, by)?;
+        match Self::start_in(folder.path(), programs, facts).await {
+            Ok((server, admin)) => Ok(Self {
+                server,
+                admin,
+                folder,
+            }),
+            Err(error) => {
+                folder.remove().await?;
+                Err(error)
+            }
         }
-        made
     }
 
-    async fn start_in(folder: &Path, programs: &Path, facts: &ServerFacts) -> Result<Self> {
+    async fn start_in(
+        folder: &Path,
+        programs: &Path,
+        facts: &ServerFacts,
+    ) -> Result<(Server, Conninfo)> {
+        if facts.bootstrap.contains(['"', '$', '\'', '\\']) {
+            bail!(
+                "the live server's first role is called {}, and initdb makes no server with such a name",
+                facts.bootstrap
+            );
+        }
         let account = account()?;
         // The server's account has to pass through, and nobody has to look in.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
@@ -83,13 +106,16 @@ impl LocalCluster {
                 .arg(format!("--icu-locale={locale}"));
         }
         let made = as_account(&mut initdb, account, folder)
+            .kill_on_drop(true)
             .output()
             .await
             .context("cannot run initdb")?;
         fs::remove_file(&secret)?;
         if !made.status.success() {
             let said = String::from_utf8_lossy(&made.stderr);
-            let said = said.lines().filter(|line| line.contains("error")).last();
+            let said = said
+                .lines()
+                .rfind(|line| line.contains("error") || line.contains("FATAL"));
             bail!(
                 "initdb failed: {}",
                 said.unwrap_or("it does not say why").trim()
@@ -110,16 +136,13 @@ impl LocalCluster {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         let out = fs::File::create(&log)?;
-        let server = as_account(&mut command, account, folder)
+        let child = as_account(&mut command, account, folder)
             .stdout(Stdio::null())
             .stderr(out)
             .process_group(0)
             .spawn()
             .context("cannot start postgres")?;
-        let server_pid = server
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .unwrap_or_default();
+        let mut server = Server::of(child);
         let text = format!(
             "host=127.0.0.1 port={port} user={} password={password} dbname=postgres sslmode=disable",
             quoted(&facts.bootstrap)
@@ -127,15 +150,8 @@ impl LocalCluster {
         let admin = Conninfo::parse(&text, &Nothing)
             .context("cannot name the scratch server")?
             .with_application_name("ripcord-rehearsal");
-        let mut cluster = Self {
-            folder: folder.to_owned(),
-            admin,
-            server,
-            server_pid,
-            server_started: process::start_time(server_pid).unwrap_or_default(),
-        };
-        cluster.answers(&log).await?;
-        let client = cluster.admin.session().await?;
+        server.answers(&admin, &log).await?;
+        let client = admin.session().await?;
         make_roles(&client, facts).await?;
         for (number, name) in facts.tablespaces.iter().enumerate() {
             let space = folder.join(format!("space{number}"));
@@ -146,7 +162,7 @@ impl LocalCluster {
             );
             client.batch_execute(&sql).await?;
         }
-        Ok(cluster)
+        Ok((server, admin))
     }
 
     /// As its superuser, to its database `postgres`.
@@ -160,20 +176,38 @@ impl LocalCluster {
     /// # Errors
     /// When the folder cannot be removed; the next rehearsal tries again.
     pub async fn remove(mut self) -> Result<()> {
-        process::signal(self.server_pid, self.server_started, Signal::QUIT);
+        self.server.quit();
         // So that it is not a corpse when the folder is looked at.
-        drop(tokio::time::timeout(Duration::from_secs(30), self.server.wait()).await);
-        remove(&self.folder).await
+        drop(tokio::time::timeout(Duration::from_secs(30), self.server.child.wait()).await);
+        self.folder.remove().await
+    }
+}
+
+impl Server {
+    fn of(child: Child) -> Self {
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .unwrap_or_default();
+        Self {
+            child,
+            pid,
+            started: process::start_time(pid).unwrap_or_default(),
+        }
     }
 
-    async fn answers(&mut self, log: &Path) -> Result<()> {
+    fn quit(&self) {
+        process::signal(self.pid, self.started, Signal::QUIT);
+    }
+
+    async fn answers(&mut self, admin: &Conninfo, log: &Path) -> Result<()> {
         let deadline = tokio::time::Instant::now() + START_WITHIN;
         loop {
-            let failure = match self.admin.session().await {
+            let failure = match admin.session().await {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
             };
-            if let Some(status) = self.server.try_wait()? {
+            if let Some(status) = self.child.try_wait()? {
                 bail!(
                     "the scratch server ended at once ({status}): {}",
                     process::tail(log, TOLD)
@@ -187,19 +221,18 @@ impl LocalCluster {
     }
 }
 
-impl Drop for LocalCluster {
+impl Drop for Server {
     fn drop(&mut self) {
-        // The folder is found by whoever sweeps next.
-        if matches!(self.server.try_wait(), Ok(None)) {
-            process::signal(self.server_pid, self.server_started, Signal::QUIT);
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.quit();
         }
     }
 }
 
-/// `wanted`, or the system's folder for temporary files where the server's account could not get there.
+/// `wanted` without links, or the system's folder for temporary files where the server's account could not get there.
 #[must_use]
 pub fn reachable(wanted: &Path) -> PathBuf {
-    let wanted = &std::path::absolute(wanted).unwrap_or_else(|_| wanted.to_owned());
+    let wanted = &without_links(wanted);
     let Ok(Some((uid, gid))) = account() else {
         return wanted.to_owned();
     };
@@ -219,6 +252,17 @@ pub fn reachable(wanted: &Path) -> PathBuf {
         true => wanted.to_owned(),
         false => std::env::temp_dir().join("ripcord"),
     }
+}
+
+/// What is not there yet is made later, behind what is.
+fn without_links(wanted: &Path) -> PathBuf {
+    let wanted = std::path::absolute(wanted).unwrap_or_else(|_| wanted.to_owned());
+    let real = wanted.ancestors().find_map(|there| {
+        let real = fs::canonicalize(there).ok()?;
+        let rest = wanted.strip_prefix(there).ok()?;
+        Some(real.join(rest))
+    });
+    real.unwrap_or(wanted)
 }
 
 fn settings(port: u16, facts: &ServerFacts) -> Vec<(String, String)> {
@@ -266,7 +310,9 @@ fn account() -> Result<Option<(u32, u32)>> {
     find("postgres")
         .or_else(|| find("nobody"))
         .map(Some)
-        .context("PostgreSQL does not run as root, and there is neither an account postgres nor nobody")
+        .context(
+            "PostgreSQL does not run as root, and there is neither an account postgres nor nobody",
+        )
 }
 
 /// As that account, with nothing of our environment but the search path.

@@ -13,7 +13,11 @@ const LISTS: [&str; 4] = [
 
 /// Makes every role of the live server, none of which may log in.
 pub(crate) async fn make_roles(client: &Client, facts: &ServerFacts) -> Result<()> {
-    for role in facts.roles.iter().filter(|role| role.name != facts.bootstrap) {
+    for role in facts
+        .roles
+        .iter()
+        .filter(|role| role.name != facts.bootstrap)
+    {
         let sql = format!(
             "CREATE ROLE {} NOLOGIN {}",
             ident(&role.name),
@@ -60,7 +64,10 @@ pub(crate) async fn grant_in(
         sql.push_str(&format!("ALTER ROLE {role} SET {name} = {value};"));
     }
     // Last, so that a setting of the same name does not stand in its way.
-    sql.push_str(&format!("ALTER ROLE {role} SET role = {};", literal(&facts.user)));
+    sql.push_str(&format!(
+        "ALTER ROLE {role} SET role = {};",
+        literal(&facts.user)
+    ));
     client
         .batch_execute(&sql)
         .await

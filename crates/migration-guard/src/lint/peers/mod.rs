@@ -161,5 +161,5 @@ fn between(script: &Script, from: u32, to: u32) -> Over {
 fn is_header(script: &Script, line: u32) -> bool {
     let mut lines = script.text().lines().skip(line as usize - 1);
     let apart = lines.nth(1).is_none_or(|next| next.trim().is_empty());
-    apart && script.statements().iter().all(|s| s.line() > line)
+    apart && script.statements().first().is_none_or(|s| s.line() > line)
 }

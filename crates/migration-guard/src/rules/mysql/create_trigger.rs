@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(cx: &Context<'_>, hits: &mut Hits) {
-    if let Kind::CreateTrigger { table } = cx.kind
+    if let Kind::CreateTrigger { table, .. } = cx.kind
         && !cx.is_new(table)
     {
         hits.add(format!("{} gets a trigger", quoted(table)))

@@ -324,7 +324,7 @@ pub(super) fn locked(kind: &Kind) -> Option<&Name> {
         Kind::AlterTable(it) if it.object == Object::Table => Some(&it.table),
         Kind::Drop(it) if it.object == Object::Table => it.names.first(),
         Kind::Truncate { tables, .. } | Kind::OptimizeTable { tables } => tables.first(),
-        Kind::CreateTrigger { table } => Some(table),
+        Kind::CreateTrigger { table, .. } => Some(table),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@ use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode, HasWithClause};
 
 use super::expr::{functions, ident, path, path_ref};
-use super::table::table_ref;
+use super::table::{table_ref, temporary};
 use super::words::Words;
 use crate::sql::model::{Filter, Kind, Name};
 
@@ -76,15 +76,50 @@ pub(super) fn copy(node: &ast::Copy) -> Kind {
 
 /// SELECT in any of its shapes, with the writes that its WITH clause hides.
 pub(crate) fn select(node: &SyntaxNode) -> Kind {
-    let into = node
-        .descendants()
-        .find_map(ast::IntoClause::cast)
-        .map(|i| path(i.table_name().and_then(|t| t.path())));
+    let into = node.descendants().find_map(ast::IntoClause::cast).map(|i| {
+        let name = path(i.table_name().and_then(|t| t.path()));
+        match temporary(i.persistence()) {
+            true => Name::temporary(name.name),
+            false => name,
+        }
+    });
+    let mut writes = writes(node);
+    writes.extend(settings(node));
     Kind::Select {
         functions: functions(node),
         into,
-        writes: writes(node),
+        writes,
     }
+}
+
+/// `set_config` is SET by another name.
+fn settings(node: &SyntaxNode) -> Vec<Kind> {
+    node.descendants()
+        .filter_map(ast::CallExpr::cast)
+        .filter_map(|call| setting(&Words::of(call.syntax())))
+        .collect()
+}
+
+fn setting(call: &Words) -> Option<Kind> {
+    let open = call.find(&["("])?;
+    let close = call.len().checked_sub(1)?;
+    if !call.is(open.checked_sub(1)?, &["set_config"]) {
+        return None;
+    }
+    let literal = call.get(open + 1);
+    let named = literal.starts_with('\'') && call.is(open + 2, &[","]);
+    // A name that is put together may be any, and this is the one that changes what names mean.
+    let name = if named {
+        literal.trim_matches('\'')
+    } else {
+        "search_path"
+    };
+    let last = (open..close).rev().find(|at| call.is(*at, &[","]))?;
+    Some(Kind::Set {
+        local: call.is(last + 1, &["true"]),
+        name: name.to_owned(),
+        value: call.text(open + 3, last).trim_matches('\'').to_owned(),
+    })
 }
 
 fn with_writes<N: AstNode + HasWithClause>(node: &N, main: Kind) -> Kind {

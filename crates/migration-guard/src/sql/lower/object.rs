@@ -2,8 +2,8 @@ use squawk_syntax::SyntaxNode;
 
 use super::words::Words;
 use crate::sql::model::{
-    AlterDomain, AlterIndex, AlterTable, AlterType, Drop, Kind, Name, Object, SequenceChange,
-    TableAction,
+    AlterDomain, AlterIndex, AlterTable, AlterType, Drop, Fires, Kind, Name, Object,
+    SequenceChange, TableAction,
 };
 
 /// DROP of anything.
@@ -294,12 +294,18 @@ pub(super) fn create(node: &SyntaxNode) -> Kind {
             }
         }
         "trigger" if !words.is(at - 1, &["event"]) => {
-            on().map_or(Kind::Unanalysed, |table| Kind::CreateTrigger { table })
+            on().map_or(Kind::Unanalysed, |table| Kind::CreateTrigger {
+                table,
+                fires: fires(&words, next),
+            })
         }
         "policy" => on().map_or(Kind::Unanalysed, |table| Kind::CreatePolicy { table }),
         "rule" => {
             let table = words.find(&["to"]).map(|to| words.name(to + 1).0);
-            table.map_or(Kind::Unanalysed, |table| Kind::CreateRule { table })
+            table.map_or(Kind::Unanalysed, |table| Kind::CreateRule {
+                table,
+                fires: fires(&words, next),
+            })
         }
         "sequence" => Kind::CreateSequence {
             name: words.name(next).0,
@@ -324,6 +330,26 @@ pub(super) fn create(node: &SyntaxNode) -> Kind {
             Kind::CreateOther
         }
         _ => Kind::Unanalysed,
+    }
+}
+
+/// Of a trigger or a rule whose name stands at `at`.
+fn fires(words: &Words, at: usize) -> Fires {
+    // Behind the table, and of a rule behind TO, no event is named.
+    let table = if words.is(1, &["rule"]) || words.is(3, &["rule"]) {
+        words.find(&["to"])
+    } else {
+        words.find(&["on"])
+    };
+    let events = ["insert", "update", "delete", "truncate"];
+    let on = (at + 1..table.unwrap_or_else(|| words.len()))
+        .filter(|at| events.iter().any(|event| words.is(*at, &[event])))
+        .map(|at| words.get(at).to_owned());
+    let function = words.find(&["execute"]).map(|at| words.name(at + 2).0.name);
+    Fires {
+        name: words.get(at).to_owned(),
+        on: on.collect(),
+        function,
     }
 }
 

@@ -15,6 +15,13 @@ pub(super) fn set(node: &SyntaxNode) -> Kind {
             value: value(&words, at + 2),
         };
     }
+    if words.is(at, &["schema"]) {
+        return Kind::Set {
+            local,
+            name: "search_path".to_owned(),
+            value: value(&words, at + 1),
+        };
+    }
     let (name, next) = words.name(at);
     // A parameter of an extension is spelled like a qualified name.
     let name = match name.schema {
@@ -40,6 +47,17 @@ fn value(words: &Words, at: usize) -> String {
 pub(super) fn reset(node: &SyntaxNode) -> Kind {
     Kind::Reset {
         name: Words::of(node).get(1).to_owned(),
+    }
+}
+
+/// DISCARD ends what belongs to the session.
+pub(super) fn discard(node: &SyntaxNode) -> Kind {
+    let what = match Words::of(node).get(1) {
+        "temporary" => "temp".to_owned(),
+        other => other.to_owned(),
+    };
+    Kind::Reset {
+        name: format!("discard {what}"),
     }
 }
 

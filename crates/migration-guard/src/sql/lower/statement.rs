@@ -15,7 +15,9 @@ pub(crate) fn statement(stmt: &Stmt) -> Kind {
         Stmt::CreateIndex(it) => table::create_index(it),
         Stmt::CreateTableAs(it) => Kind::CreateTableAs {
             table: expr::path(it.table_name().and_then(|t| t.path())),
+            if_not_exists: it.if_not_exists().is_some(),
             temporary: table::temporary(it.persistence()),
+            until_commit: table::until_commit(it.on_commit()),
             with_data: !Words::of(node).has(&["with", "no", "data"]),
         },
         Stmt::Update(it) => data::update(it),
@@ -64,6 +66,7 @@ pub(crate) fn statement(stmt: &Stmt) -> Kind {
         Stmt::ReleaseSavepoint(_) => Kind::SavepointEnd,
         Stmt::Set(_) => session::set(node),
         Stmt::Reset(_) => session::reset(node),
+        Stmt::Discard(_) => session::discard(node),
         Stmt::Lock(_) => session::lock(node),
         Stmt::Vacuum(it) => session::vacuum(node, it.is_full()),
         Stmt::Analyze(_) => session::analyze(node),
@@ -85,7 +88,6 @@ pub(crate) fn statement(stmt: &Stmt) -> Kind {
         | Stmt::Notify(_)
         | Stmt::Listen(_)
         | Stmt::Unlisten(_)
-        | Stmt::Discard(_)
         | Stmt::Deallocate(_)
         | Stmt::Checkpoint(_)
         | Stmt::Declare(_)

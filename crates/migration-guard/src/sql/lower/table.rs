@@ -14,6 +14,7 @@ pub(super) fn create_table(node: &ast::CreateTable) -> Kind {
         table: path(node.table_name().and_then(|t| t.path())),
         if_not_exists: node.if_not_exists().is_some(),
         temporary: temporary(node.persistence()),
+        until_commit: until_commit(node.on_commit()),
         unlogged: matches!(node.persistence(), Some(ast::Persistence::Unlogged(_))),
         columns: Vec::new(),
         constraints: Vec::new(),
@@ -54,6 +55,11 @@ pub(super) fn create_table(node: &ast::CreateTable) -> Kind {
 
 pub(super) fn temporary(persistence: Option<ast::Persistence>) -> bool {
     matches!(persistence, Some(ast::Persistence::Temp(_)))
+}
+
+/// ON COMMIT DROP.
+pub(super) fn until_commit(clause: Option<ast::OnCommit>) -> bool {
+    clause.is_some_and(|c| Words::of(c.syntax()).has(&["drop"]))
 }
 
 pub(super) fn table_ref(node: Option<ast::TableNameRef>) -> Name {
@@ -316,7 +322,14 @@ fn action(node: &ast::AlterTableAction) -> TableAction {
             TableAction::RowSecurity
         }
         A::ReplicaIdentity(_) => TableAction::ReplicaIdentity,
-        A::InheritTable(_) | A::NoInheritTable(_) => TableAction::Inherit,
+        A::InheritTable(it) => TableAction::Inherit {
+            parent: table_ref(it.table_name_ref()),
+            begins: true,
+        },
+        A::NoInheritTable(it) => TableAction::Inherit {
+            parent: table_ref(it.table_name_ref()),
+            begins: false,
+        },
         A::OwnerTo(_) => TableAction::OwnerTo,
         A::ClusterOn(_) | A::SetWithoutCluster(_) | A::SetWithoutOids(_) => TableAction::ClusterOn,
         other => TableAction::Other(Words::of(other.syntax()).text(0, 3)),

@@ -16,12 +16,18 @@ struct Word {
 
 impl Words {
     pub(crate) fn of(node: &SyntaxNode) -> Self {
-        let items = node
+        let mut items: Vec<Word> = node
             .descendants_with_tokens()
             .filter_map(|element| element.into_token())
             .filter(|token| !token.kind().is_trivia())
             .map(|token| {
                 let raw = token.text();
+                if escaped(raw).is_some() {
+                    return Word {
+                        text: raw.to_owned(),
+                        quoted: true,
+                    };
+                }
                 match raw.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
                     Some(inner) => Word {
                         text: inner.replace("\"\"", "\""),
@@ -34,6 +40,23 @@ impl Words {
                 }
             })
             .collect();
+        for at in 0..items.len() {
+            let Some(inner) = items.get(at).and_then(|word| escaped(&word.text)) else {
+                continue;
+            };
+            let told = items
+                .get(at + 1)
+                .is_some_and(|w| !w.quoted && w.text == "uescape");
+            let sign = items.get(at + 2).filter(|_| told);
+            let sign = sign.and_then(|w| w.text.trim_matches('\'').chars().next());
+            let text = unescaped(inner, sign.unwrap_or('\\'));
+            if told {
+                items.drain(at + 1..(at + 3).min(items.len()));
+            }
+            if let Some(word) = items.get_mut(at) {
+                word.text = text;
+            }
+        }
         Self { items }
     }
 
@@ -125,5 +148,57 @@ impl Words {
     pub(crate) fn text(&self, from: usize, to: usize) -> String {
         let words: Vec<&str> = (from..to.min(self.len())).map(|at| self.get(at)).collect();
         words.join(" ")
+    }
+}
+
+/// What `U&"…"` holds.
+fn escaped(raw: &str) -> Option<&str> {
+    let rest = raw.strip_prefix(['u', 'U'])?;
+    rest.strip_prefix("&\"")?.strip_suffix('"')
+}
+
+/// The name that `\0075` and `\+000075` spell, where `sign` is the backslash.
+fn unescaped(inner: &str, sign: char) -> String {
+    let inner = inner.replace("\"\"", "\"");
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner.as_str();
+    while let Some((before, after)) = rest.split_once(sign) {
+        out.push_str(before);
+        let (digits, length) = match after.strip_prefix('+') {
+            Some(long) => (long.get(..6), 7),
+            None => (after.get(..4), 4),
+        };
+        let code = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
+        match code.and_then(char::from_u32) {
+            Some(c) => {
+                out.push(c);
+                rest = &after[length..];
+            }
+            None => {
+                out.push(sign);
+                rest = after.strip_prefix(sign).unwrap_or(after);
+            }
+        }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unescaped;
+
+    #[test]
+    fn escapes_are_read_as_the_server_reads_them() {
+        for (inner, sign, name) in [
+            (r"\0075sers", '\\', "users"),
+            (r"\+000075sers", '\\', "users"),
+            ("!0075sers", '!', "users"),
+            (r"a\\b", '\\', r"a\b"),
+            (r#"a""b"#, '\\', "a\"b"),
+            (r"bad\zz", '\\', r"bad\zz"),
+            (r"ends\", '\\', r"ends\"),
+        ] {
+            assert_eq!(unescaped(inner, sign), name, "{inner}");
+        }
     }
 }

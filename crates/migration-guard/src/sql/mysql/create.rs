@@ -1,7 +1,8 @@
 use sqlparser::tokenizer::Token;
 
 use crate::sql::model::{
-    AlterTable, ConstraintKind, CreateFunction, CreateTable, Drop, Kind, Name, Object, TableAction,
+    AlterTable, ConstraintKind, CreateFunction, CreateTable, Drop, Fires, Kind, Name, Object,
+    TableAction,
 };
 use crate::sql::mysql::reader::{Reader, commas, says};
 use crate::sql::mysql::{alter_options, column, data, key};
@@ -89,6 +90,7 @@ fn routine(reader: &mut Reader<'_>, or_replace: bool) -> Option<Kind> {
             if reader.eat("on") {
                 return Some(Kind::CreateTrigger {
                     table: reader.name()?,
+                    fires: Fires::default(),
                 });
             }
             reader.skip(1);
@@ -155,6 +157,7 @@ fn table(reader: &mut Reader<'_>, or_replace: bool, temporary: bool) -> Option<K
         table: name.clone(),
         if_not_exists,
         temporary,
+        until_commit: false,
         unlogged: false,
         columns: Vec::new(),
         constraints: Vec::new(),
@@ -203,7 +206,9 @@ fn table(reader: &mut Reader<'_>, or_replace: bool, temporary: bool) -> Option<K
         }
         Kind::CreateTableAs {
             table: name.clone(),
+            if_not_exists,
             temporary,
+            until_commit: false,
             with_data: true,
         }
     };
@@ -213,7 +218,10 @@ fn table(reader: &mut Reader<'_>, or_replace: bool, temporary: bool) -> Option<K
     // MariaDB drops the table that has the name.
     let dropped = Kind::Drop(Drop {
         object: Object::Table,
-        names: vec![name],
+        names: vec![match temporary {
+            true => Name::temporary(name.key()),
+            false => name,
+        }],
         if_exists: true,
         cascade: false,
         concurrently: false,

@@ -1,4 +1,4 @@
-use crate::sql::model::{Drop, Kind, Object, TableAction};
+use crate::sql::model::{Drop, Kind, Name, Object, TableAction};
 use crate::sql::mysql::create;
 use crate::sql::mysql::reader::Reader;
 
@@ -46,13 +46,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Kind> {
     if !reader.done() {
         return None;
     }
-    if temporary {
-        // Nobody else can see such a table.
-        return Some(Kind::Harmless);
-    }
+    let own = |name: Name| Name::temporary(name.key());
     Some(Kind::Drop(Drop {
         object,
-        names,
+        names: match temporary && object == Object::Table {
+            true => names.into_iter().map(own).collect(),
+            false => names,
+        },
         if_exists,
         cascade: false,
         concurrently: false,

@@ -55,8 +55,18 @@ pub(super) fn procedural(parsed: &Plpgsql) -> Block {
         }
     }
     let mut body = Vec::new();
+    let mut may_be_over = false;
     for node in readable.syntax().descendants() {
+        let from = body.len();
         add(parsed, &node, &mut body);
+        if may_be_over {
+            for inner in body.iter_mut().skip(from).filter(|i| !i.conditional) {
+                inner.conditional = true;
+                inner.kind = guarded(std::mem::replace(&mut inner.kind, Kind::Harmless));
+            }
+        }
+        may_be_over |= ast::PlpgsqlReturnStmt::can_cast(node.kind())
+            || ast::PlpgsqlExitStmt::can_cast(node.kind());
     }
     Block { body, opaque: None }
 }
@@ -105,16 +115,14 @@ fn place(parsed: &Plpgsql, node: &SyntaxNode) -> usize {
 }
 
 fn push(kind: Kind, at: usize, node: &SyntaxNode, out: &mut Vec<Inner>) {
-    let kind = if is_conditional(node) {
-        guarded(kind)
-    } else {
-        kind
-    };
+    let conditional = is_conditional(node);
+    let kind = if conditional { guarded(kind) } else { kind };
     out.push(Inner {
         at,
         line: 0,
         column: 0,
         kind,
+        conditional,
     });
 }
 
@@ -124,7 +132,12 @@ fn nested(node: &ast::Do, at: usize, out: &mut Vec<Inner>) {
     if opaque.is_some() {
         push(Kind::Dynamic, at, node.syntax(), out);
     }
-    out.extend(body.into_iter().map(|inner| Inner { at, ..inner }));
+    let conditional = is_conditional(node.syntax());
+    out.extend(body.into_iter().map(|inner| Inner {
+        at,
+        conditional: conditional || inner.conditional,
+        ..inner
+    }));
 }
 
 /// The static statement that `node` runs, if it is one.

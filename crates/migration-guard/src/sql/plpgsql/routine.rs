@@ -25,6 +25,13 @@ fn read(text: &str) -> Block {
             Stmt::CreateProcedure(it) => {
                 return judge(it.syntax(), it.plpgsql(), it.sql_body());
             }
+            Stmt::CreateRule(it) => {
+                let body = it.syntax().descendants().skip(1).filter_map(Stmt::cast);
+                return Block {
+                    body: body.map(|s| inner(&s)).collect(),
+                    opaque: None,
+                };
+            }
             _ => {}
         }
     }
@@ -87,5 +94,6 @@ fn inner(stmt: &Stmt) -> Inner {
         line: 0,
         column: 0,
         kind: lower::statement(stmt),
+        conditional: false,
     }
 }
