@@ -202,7 +202,7 @@ pub enum MigrationCommand {
         #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
         deadline: Duration,
     },
-    /// Try the way back out: restore the newest verified backup beside the live database, take the pending migrations up,
+    /// Try the way back out: restore the newest verified backup into a throwaway server, take the pending migrations up,
     /// down and up again, with rows that only the new release could write, and say how a deployment would be undone.
     Rehearse {
         /// The release whose migrations are tried.

@@ -28,7 +28,8 @@ pub struct Evidence {
     pub lost: Vec<LostData>,
     /// How long restoring the backup took, in seconds.
     pub restore_seconds: f64,
-    /// How long the migrations are expected to take on the live database, in seconds.
+    /// How long the migrations are expected to take on the live database, in seconds: what they took, and what they wrote
+    /// at the speed of a slow disk.
     pub predicted_seconds: Option<f64>,
     /// What people should know, one line each.
     pub findings: Vec<String>,
@@ -43,9 +44,12 @@ pub struct EvidenceKey {
     pub migrations: BTreeMap<String, String>,
     /// The schema before, as [`SchemaState`](crate::SchemaState) has it.
     pub schema: String,
+    /// The release that it is about.
+    #[serde(default)]
+    pub release: String,
     /// The release that was running.
     pub previous: Option<String>,
-    /// Names and versions of what took part: the server, the migration tool.
+    /// Names and versions of what took part: the server, the migration tool, how it was tried.
     pub tools: BTreeMap<String, String>,
     /// The backup.
     pub backup: String,
@@ -60,6 +64,7 @@ impl EvidenceKey {
         let age = now.at.duration_since(self.at);
         self.migrations == now.migrations
             && self.schema == now.schema
+            && self.release == now.release
             && self.previous == now.previous
             && self.tools == now.tools
             && !age.is_negative()
@@ -189,6 +194,7 @@ mod tests {
         EvidenceKey {
             migrations: BTreeMap::from([("7".to_owned(), "abc".to_owned())]),
             schema: "s".to_owned(),
+            release: "v2".to_owned(),
             previous: Some("v1".to_owned()),
             tools: BTreeMap::from([("server".to_owned(), "15.18".to_owned())]),
             backup: "b1".to_owned(),
@@ -207,6 +213,7 @@ mod tests {
         assert!(!made.covers(&now, day), "too old");
         for change in [
             |k: &mut EvidenceKey| k.schema.push('x'),
+            |k: &mut EvidenceKey| k.release.push('x'),
             |k: &mut EvidenceKey| k.previous = None,
             |k: &mut EvidenceKey| k.tools.clear(),
             |k: &mut EvidenceKey| k.migrations.clear(),

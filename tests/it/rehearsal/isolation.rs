@@ -27,7 +27,8 @@ fn assert_refused(said: &Said, code: &str) -> String {
 
 /// First with settings that lead to production whatever they are told, then with settings that listen.
 fn a_project(project: &Project, file: &str, listens: &str, ignores: &str, release: &str) {
-    let journal = project.site.folder().join("journal/rehearsal");
+    let folder = project.site.folder();
+    let parent = folder.join("rehearsal");
     project.expect(&["migration", "run", "--release", "v1"], 0);
     project.expect(&["backup", "create"], 0);
     let before = dump(&project.pg);
@@ -41,18 +42,20 @@ fn a_project(project: &Project, file: &str, listens: &str, ignores: &str, releas
     let reason = assert_refused(&said, "rehearsal_not_isolated");
     assert!(reason.contains("settings"), "{reason}");
     assert_eq!(dump(&project.pg), before);
-    assert_nothing_left(&project.site.folder().join("journal"), &journal);
+    assert_nothing_left(folder, &parent);
 
     fs::write(&settings, good).unwrap();
     let said = project.expect(&words, 0).json();
     assert_eq!(said["class"], "PreserveAndRevert", "{said}");
     assert_eq!(dump(&project.pg), before);
-    assert_nothing_left(&project.site.folder().join("journal"), &journal);
+    // That is where it was.
+    assert!(parent.is_dir());
+    assert_nothing_left(folder, &parent);
 }
 
 #[test]
 fn a_django_project_that_names_production_itself() {
-    let Some(project) = Project::django(TABLES) else {
+    let Some(project) = Project::django(&format!("{TABLES}folder = \"rehearsal\"\n")) else {
         return;
     };
     let listens = "os.environ[\"SHOP_DATABASE\"]";
@@ -62,7 +65,7 @@ fn a_django_project_that_names_production_itself() {
 
 #[test]
 fn an_alembic_project_that_names_production_itself() {
-    let Some(project) = Project::alembic(TABLES) else {
+    let Some(project) = Project::alembic(&format!("{TABLES}folder = \"rehearsal\"\n")) else {
         return;
     };
     project.site.release("v2", "200");

@@ -1,6 +1,7 @@
 //! Rehearsals that are cut off: production stays as it is, and what they leave is found.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
@@ -180,8 +181,10 @@ fn two_at_once_leave_each_other_alone() {
 /// A service with a database whose release v2 has a migration.
 fn site(pg: &Pg) -> Site {
     let site = Site::new();
+    // The scratch server's account has to get there.
+    fs::set_permissions(site.folder(), fs::Permissions::from_mode(0o755)).unwrap();
     site.add(&format!(
-        "[database]\nkind = \"postgres\"\nurl = {:?}\n[backup]\nstore = \"file://backups\"\n{TABLES}",
+        "[database]\nkind = \"postgres\"\nurl = {:?}\n[backup]\nstore = \"file://backups\"\n{TABLES}folder = \"rehearsal\"\n",
         pg.url
     ));
     for (release, file, text) in [
@@ -209,7 +212,7 @@ fn site(pg: &Pg) -> Site {
 fn a_deployment_killed_while_it_rehearses() {
     let Some(pg) = Pg::new() else { return };
     let site = site(&pg);
-    let parent = site.folder().join("journal/rehearsal");
+    let parent = site.folder().join("rehearsal");
     let old = site.root().join("releases/v1");
     let before = dump(&pg);
     // What a kill before the rehearsal ends with.
@@ -220,6 +223,7 @@ fn a_deployment_killed_while_it_rehearses() {
     hold(&old);
     let mut running = site.call(&["--json", "deploy", "v2"]).start();
     Place::Smokes.reached(&mut running, &old, &parent, &[]);
+    assert_eq!(rehearsals(&parent).len(), 1);
     running.kill();
     let said = site.run(&["resume", "--json"]);
     assert_eq!(said.code, earlier.code, "{said:?} {earlier:?}");

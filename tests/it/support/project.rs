@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -52,6 +53,8 @@ impl Project {
     fn new(layout: &str, keys: &str) -> Option<Self> {
         let (pg, python) = (Pg::new()?, python()?);
         let site = Site::new();
+        // A scratch server's account has to get there.
+        fs::set_permissions(site.folder(), fs::Permissions::from_mode(0o755)).unwrap();
         site.add(&format!(
             "[database]\nkind = \"postgres\"\nurl = \"{}\"\n[backup]\nstore = \"file://backups\"\n\
              [deploy]\nmax_downtime = \"30s\"\n\

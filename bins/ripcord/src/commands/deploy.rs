@@ -10,6 +10,7 @@ use super::{DELIVERY_BUDGET, journal};
 use crate::cli::ConsentArgs;
 use crate::compose::Told;
 use crate::exit::Exit;
+use crate::rehearsal::place;
 use crate::report::{DeploymentReport, story_text};
 use crate::wiring::Wiring;
 
@@ -124,6 +125,13 @@ pub(super) async fn rollback(wiring: &Wiring, back: &Back, json: bool) -> Result
 }
 
 pub(super) async fn resume(wiring: &Wiring, json: bool) -> Result<Exit> {
+    // A run that was killed while it rehearsed has left a server, and perhaps a release at work on it.
+    let folder = place::reachable(&wiring.config.rehearsal.folder);
+    if let Err(e) = place::sweep(&folder).await {
+        wiring
+            .output
+            .warn(&format!("what a rehearsal left is still there: {e:#}"));
+    }
     run(wiring, json, async |engine| {
         engine.resume(Direction::Decide).await
     })

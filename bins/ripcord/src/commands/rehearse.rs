@@ -6,6 +6,7 @@ use ripcord_rollback::{Rehearsed, engine::Survey};
 use super::deploy::request;
 use crate::cli::ConsentArgs;
 use crate::compose::Told;
+use crate::config::RehearsalPlace;
 use crate::exit::Exit;
 use crate::report::RehearsalReport;
 use crate::wiring::{Wiring, owner};
@@ -17,7 +18,9 @@ pub(super) async fn run(wiring: &Wiring, release: &str, json: bool) -> Result<Ex
         Rehearsed::Tried(evidence) => (RehearsalReport::of(evidence), Exit::Ok),
         Rehearsed::Refused(reason) => (RehearsalReport::blocked(reason), Exit::Blocked),
         Rehearsed::Not => {
-            let why = match wiring.config.migrations {
+            let off = wiring.config.rehearsal.place == RehearsalPlace::Off;
+            let why = match &wiring.config.migrations {
+                Some(_) if off => "nothing was tried: rehearsal.where is \"off\"",
                 Some(_) => "no migration is pending, so there is nothing to try",
                 None => "there are no [migrations] in the configuration",
             };

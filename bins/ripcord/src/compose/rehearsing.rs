@@ -54,14 +54,23 @@ impl GuardedDatabase {
                 .map(|m| (m.version.clone(), digest(m)))
                 .collect(),
             schema: String::new(),
+            release: String::new(),
             previous: None,
             tools: BTreeMap::from([
                 ("postgresql".to_owned(), row.get(0)),
                 (tool.to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+                ("settings".to_owned(), self.settings_digest()),
             ]),
             backup: String::new(),
             at: Timestamp::now(),
         })
+    }
+
+    /// How it is tried out, and what is said of the old release: with other settings it would be another trial.
+    fn settings_digest(&self) -> String {
+        let migrations = &self.releases.migrations;
+        let said = format!("{:?} {}", self.rehearsal, migrations.checks_history);
+        hex(Sha256::digest(said).as_slice())
     }
 
     pub(super) async fn try_out(
@@ -203,12 +212,55 @@ impl GuardedDatabase {
         own
     }
 
+    /// Of these tables and columns those that are there: a deployment that failed half-way has made only some of them.
+    async fn still_there(&self, what: &[Preserve]) -> Result<Vec<Preserve>, Error> {
+        const COLUMNS: &str = "
+            SELECT attname::text FROM pg_catalog.pg_attribute
+            WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped";
+        let conninfo = &self.releases.database.conninfo;
+        let place = conninfo.to_string();
+        let failed = |kind, e: Box<dyn std::error::Error + Send + Sync>| {
+            Error::new("look at", place.clone(), kind).with_source(e)
+        };
+        let client = conninfo
+            .with_application_name("ripcord-plan")
+            .session()
+            .await
+            .map_err(|e| failed(ErrorKind::Unreachable, e.into()))?;
+        let mut there = Vec::new();
+        for one in what {
+            let rows = client
+                .query(COLUMNS, &[&one.table])
+                .await
+                .map_err(|e| failed(ErrorKind::Database, e.into()))?;
+            let known: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let columns = one.columns.as_ref().map(|wanted| {
+                let wanted = wanted.iter().filter(|column| known.contains(column));
+                wanted.cloned().collect::<Vec<_>>()
+            });
+            if !known.is_empty() && columns.as_ref().is_none_or(|columns| !columns.is_empty()) {
+                there.push(Preserve {
+                    table: one.table.clone(),
+                    columns,
+                });
+            }
+        }
+        Ok(there)
+    }
+
     /// Exports what downs are about to drop into the store, and makes sure that nobody wrote to it meanwhile.
     pub(super) async fn export(
         &self,
         what: &[Preserve],
         run: &Run,
     ) -> Result<PreserveRecord, Error> {
+        let what = self.still_there(what).await?;
+        if what.is_empty() {
+            return Ok(PreserveRecord {
+                id: String::new(),
+                rows: BTreeMap::new(),
+            });
+        }
         let extracts = what
             .iter()
             .map(|one| match &one.columns {
@@ -272,8 +324,11 @@ fn digest(migration: &Migration) -> String {
     hash.update([u8::from(
         migration.transaction == ripcord_migration_guard::Transactional::Yes,
     )]);
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    // Of a framework's migration the SQL does not tell what its code does.
+    hash.update(migration.checksum.as_bytes());
+    hex(hash.finalize().as_slice())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -321,7 +321,7 @@ mod tests {
     fn a_policy_stands_in_the_file_or_in_one_of_its_own() {
         let inline = read(
             "layout = \"sqlx\"\n[migrations.policy]\nsmall_table_bytes = 10\n[migrations.policy.rules]\ndrop-column = \"info\"\n\
-             [[migrations.policy.override]]\nrule = \"*\"\ntables = [\"audit_*\"]\nlevel = \"off\"\n\
+             [[migrations.policy.override]]\nrule = \"*\"\ntables = [\"audit_*\"]\nlevel = \"info\"\n\
              [[migrations.policy.allow]]\nrule = \"drop-table\"\nreason = \"unused\"\nuntil = \"2027-01-31\"\n",
         )
         .policy;

@@ -22,6 +22,8 @@ pub struct Seen {
     pub after_writes: Option<String>,
     /// How many rows were written that only the new release could have written.
     pub written: usize,
+    /// What could be written and could not be tried, with why.
+    pub unwritten: Vec<String>,
     /// What the downs drop of what the new release writes.
     pub preserve: Vec<Preserve>,
     /// Why it could not be exported and put back, if it was tried and could not.
@@ -54,10 +56,15 @@ pub fn classify(seen: &Seen) -> Classified {
         overlap: overlap.clone(),
     };
     let dearer = match &overlap {
-        Overlap::Proved => {
-            let reason = "the old release was tried on the migrated copy and passed its smoke test";
-            return answer(Class::CodeOnly, Basis::Proved, reason.to_owned());
-        }
+        // Working on the new schema is one thing, and starting on it another.
+        Overlap::Proved => match &seen.start_check {
+            None => {
+                let reason =
+                    "the old release was tried on the migrated copy and passed its smoke test";
+                return answer(Class::CodeOnly, Basis::Proved, reason.to_owned());
+            }
+            Some(why) => why.clone(),
+        },
         Overlap::Assumed => match &seen.start_check {
             None => {
                 let reason = "every statement is on the closed list of additive DDL";
@@ -89,9 +96,13 @@ pub fn classify(seen: &Seen) -> Classified {
         1 => ", also after a row that only the new release could write".to_owned(),
         n => format!(", also after {n} rows that only the new release could write"),
     };
+    let (basis, but) = match seen.unwritten.first() {
+        None => (Basis::Proved, String::new()),
+        Some(first) => (Basis::Assumed, format!("; not tried: {first}")),
+    };
     if seen.preserve.is_empty() {
-        let reason = format!("{dearer}; every down brought schema and content back{rows}");
-        return answer(Class::Revert, Basis::Proved, reason);
+        let reason = format!("{dearer}; every down brought schema and content back{rows}{but}");
+        return answer(Class::Revert, basis, reason);
     }
     let what: Vec<String> = seen.preserve.iter().map(ToString::to_string).collect();
     let what = what.join(", ");
@@ -101,9 +112,9 @@ pub fn classify(seen: &Seen) -> Classified {
         ));
     }
     let reason = format!(
-        "{dearer}; the downs drop what is written into {what}, which was exported and put back"
+        "{dearer}; the downs drop what is written into {what}, which was exported and put back{but}"
     );
-    answer(Class::PreserveAndRevert, Basis::Proved, reason)
+    answer(Class::PreserveAndRevert, basis, reason)
 }
 
 fn overlap(seen: &Seen) -> Overlap {
@@ -133,6 +144,7 @@ mod tests {
             irreversible: None,
             after_writes: None,
             written: 0,
+            unwritten: Vec::new(),
             preserve: Vec::new(),
             not_preserved: None,
             no_restore: None,
@@ -149,6 +161,13 @@ mod tests {
         let mut s = seen();
         s.old = Tried::Passed;
         assert_eq!(class(&s), (Class::CodeOnly, Basis::Proved));
+        s.start_check = Some("sqlx refuses a history it does not know".to_owned());
+        let found = classify(&s);
+        assert_eq!(
+            (found.class, found.overlap),
+            (Class::Revert, Overlap::Proved)
+        );
+        s.start_check = None;
         s.not_additive = None;
         s.old = Tried::Failed("null value in column \"a\"".to_owned());
         let found = classify(&s);
@@ -180,6 +199,9 @@ mod tests {
     fn from_revert_to_forward_only() {
         let mut s = seen();
         assert_eq!(class(&s), (Class::Revert, Basis::Proved));
+        s.unwritten = vec!["a NULL in t.a: a trigger takes it away".to_owned()];
+        assert_eq!(class(&s), (Class::Revert, Basis::Assumed));
+        s = seen();
         s.preserve = vec![Preserve {
             table: "public.orders".to_owned(),
             columns: Some(vec!["note".to_owned()]),

@@ -80,7 +80,11 @@ impl Course<'_> {
                 .up(self.migrator.workspace(), version, self.watch);
             let done = self.watch.during(work).await;
             let seconds = begun.elapsed().as_secs_f64();
-            let (locks, statements) = self.watch.take();
+            let (locks, mut statements) = self.watch.take();
+            for statement in &mut statements {
+                let locks = &mut statement.locks;
+                locks.retain(|lock| !self.looker.hides(&lock.relation));
+            }
             if let Err(error) = done {
                 return Ok(Err((name.clone(), told(&error))));
             }

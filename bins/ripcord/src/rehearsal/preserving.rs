@@ -27,15 +27,20 @@ pub(super) fn to_preserve(
     let mut tables: BTreeSet<String> = BTreeSet::new();
     let mut columns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let gone = up.without(down);
-    let kept_whole: BTreeSet<u32> = written
-        .iter()
-        .zip(fates)
-        .filter(|(_, fate)| **fate == Fate::Kept)
-        .map(|(one, _)| one.table)
-        .collect();
+    let kept = |oid: u32, column: i16| {
+        let mut of_table = written
+            .iter()
+            .zip(fates)
+            .filter(|(one, _)| one.table == oid);
+        of_table.any(|(one, fate)| one.kept(fate, column))
+    };
     let root_is_gone = gone
         .iter()
         .any(|a| down.get(a.oid).is_none() && up.get(a.oid).is_some_and(|r| r.partitioned));
+    let through_its_table = |column: &str| {
+        let mut same = gone.iter().filter(|a| a.column == column);
+        same.any(|a| up.get(a.oid).is_some_and(|r| r.partitioned))
+    };
     for attribute in &gone {
         let Some(relation) = up.get(attribute.oid) else {
             continue;
@@ -48,9 +53,9 @@ pub(super) fn to_preserve(
         }
         if down.get(attribute.oid).is_none() {
             tables.insert(relation.name.clone());
-        } else if !kept_whole.contains(&attribute.oid)
-            || fates_lose(written, fates, attribute.oid, &attribute.column)
-        {
+        } else if relation.child && through_its_table(&attribute.column) {
+            // Its rows are the table's.
+        } else if !kept(attribute.oid, attribute.number) {
             columns
                 .entry(relation.name.clone())
                 .or_default()
@@ -90,17 +95,6 @@ pub(super) fn to_preserve(
         columns: Some(columns.into_iter().collect()),
     });
     tables.chain(columns).collect()
-}
-
-fn fates_lose(written: &[Written], fates: &[Fate], table: u32, column: &str) -> bool {
-    written.iter().zip(fates).any(|(one, fate)| {
-        one.table == table
-            && match fate {
-                Fate::Columns(lost) => lost.iter().any(|c| c == column),
-                Fate::Kept => false,
-                _ => true,
-            }
-    })
 }
 
 /// The tables and columns of one database, as something that can be exported and put back.

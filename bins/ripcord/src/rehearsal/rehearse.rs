@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,13 @@ impl Rehearsal<'_> {
     /// When it could not be tried at all: no server, no room, a backup that does not restore.
     pub(crate) async fn run(&self) -> Result<Outcome> {
         let folder = reachable(&self.options.folder);
-        for left in sweep(&folder).await? {
+        let swept = sweep(&folder).await.unwrap_or_else(|error| {
+            (self.say)(&format!(
+                "what an interrupted rehearsal left is still there: {error:#}"
+            ));
+            Vec::new()
+        });
+        for left in swept {
             (self.say)(&format!(
                 "removed what an interrupted rehearsal left: {}",
                 left.display()
@@ -164,7 +171,11 @@ impl Rehearsal<'_> {
         ));
         let (scratch, restored, took) = self.restore(cluster, facts, (id, &door)).await?;
         let home = folder.join(format!("rehearsal-{id}")).join("home");
-        std::fs::create_dir_all(&home)?;
+        // What is exported and what releases print is production's.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&home)?;
         let stage = Stage {
             rehearsal: self,
             id,
@@ -219,6 +230,8 @@ fn no_room(folder: &Path, facts: &ServerFacts) -> Result<Option<Reason>> {
     }))
 }
 
+/// How fast a slow disk takes what is written, in bytes a second.
+const DISK: f64 = 50.0 * 1024.0 * 1024.0;
 /// The first of the numbers from which values are made.
 const FIRST: u64 = 100;
 
@@ -274,6 +287,9 @@ impl Stage<'_> {
         {
             return Ok(Outcome::Refused(reason));
         }
+        if let Some(reason) = self.other_history(&course).await? {
+            return Ok(Outcome::Refused(reason));
+        }
         say(&format!("{} up", migrations(rehearsal.pending.len())));
         let climb = match course.up(Arc::clone(&base)).await? {
             Ok(climb) => climb,
@@ -312,6 +328,7 @@ impl Stage<'_> {
                             "a query of the old release fails on the new schema: {said} ({query})"
                         )
                     });
+            let mut up_again = true;
             let mut top = Arc::clone(again.states.last().context("there is no state above")?);
             if found.seen.irreversible.is_none() {
                 say("down again, after rows that only the new release could write");
@@ -324,15 +341,19 @@ impl Stage<'_> {
                         Err((name, why)) => {
                             let text = format!("{name} does not go up again: {why}");
                             found.seen.after_writes.get_or_insert(text);
+                            // What the releases would say to half of it means nothing.
+                            up_again = false;
                         }
                     }
                 }
             }
-            if let Some(reason) = self.releases(&trial, &mut found).await? {
-                return Ok(Outcome::Refused(reason));
+            if up_again {
+                if let Some(reason) = self.releases(&trial, &mut found).await? {
+                    return Ok(Outcome::Refused(reason));
+                }
+                self.after_releases(&course, &climb, top, &mut found)
+                    .await?;
             }
-            self.after_releases(&course, &climb, top, &mut found)
-                .await?;
         }
         if queries.count() > 0 {
             found.findings.push(format!(
@@ -346,13 +367,20 @@ impl Stage<'_> {
             reason,
             overlap,
         } = classify(&found.seen);
-        let predicted = found.tried.iter().map(|m| m.up_seconds).sum();
+        // The copy never waits for a disk, the live server does.
+        #[expect(clippy::cast_precision_loss, reason = "a prediction in seconds")]
+        let written: f64 = found.tried.iter().map(|m| m.wal_bytes as f64).sum();
+        let took: f64 = found.tried.iter().map(|m| m.up_seconds).sum();
+        let predicted = took + written / DISK;
         Ok(Outcome::Tried(Box::new(Evidence {
             class,
             basis,
             reason,
             overlap,
-            granularity: Granularity::Statement,
+            granularity: match course.migrator.layout() {
+                Some(_) => Granularity::Statement,
+                None => Granularity::Migration,
+            },
             preserve: match class {
                 Class::PreserveAndRevert => found.seen.preserve,
                 _ => Vec::new(),
@@ -374,20 +402,43 @@ impl Stage<'_> {
         Trial::new(options, self.id, scratch, self.door, self.home.to_owned())
     }
 
+    /// A backup from before other migrations would show what becomes of another schema.
+    async fn other_history(&self, course: &Course<'_>) -> Result<Option<Reason>> {
+        let status = course.migrator.status().await;
+        let status = status.map_err(|e| anyhow::anyhow!("{}", super::course::told(&e)))?;
+        let there: Vec<&str> = status.pending.iter().map(|m| m.version.as_str()).collect();
+        let wanted: Vec<&str> = self
+            .rehearsal
+            .pending
+            .iter()
+            .map(|(v, _)| v.as_str())
+            .collect();
+        Ok((there != wanted).then(|| {
+            Reason::new(
+                "backup_of_another_schema",
+                format!(
+                    "backup {} was made with other migrations applied ({} would be pending there, {} are pending now); make a new one with `ripcord backup create`",
+                    self.rehearsal.backup,
+                    there.join(", "),
+                    wanted.join(", ")
+                ),
+            )
+        }))
+    }
+
     /// A framework's project reads its connection by itself: before anything is run it only reports, and has to be seen
     /// on the scratch database.
     async fn tool_arrives(&self, course: &Course<'_>) -> Result<Option<Reason>> {
-        let before = self.door.seen().len();
-        let status = course.migrator.status().await;
-        let seen = self.door.seen();
-        let scratch = self.scratch;
-        let mut seen = seen.iter().skip(before);
-        if !seen.any(|a| a.user == scratch.role && a.database == scratch.database) {
-            let text = "the migrations' project was not seen on the scratch database as the rehearsal's role: its settings do not use the URL they are given, so migrating could reach production";
+        let Err(error) = course.migrator.status().await else {
+            return Ok(None);
+        };
+        let why = super::course::told(&error);
+        // Our own session comes in, too; the project's has to see a lock of ours.
+        if why.contains("lead to another database") {
+            let text = format!("{why}: migrating could reach production");
             return Ok(Some(Reason::new("rehearsal_not_isolated", text)));
         }
-        status.map_err(|e| anyhow::anyhow!("{}", super::course::told(&e)))?;
-        Ok(None)
+        anyhow::bail!("{why}")
     }
 
     async fn queries(&self) -> Result<Queries> {
@@ -451,6 +502,7 @@ impl Stage<'_> {
                 irreversible,
                 after_writes: None,
                 written: 0,
+                unwritten: Vec::new(),
                 preserve: Vec::new(),
                 not_preserved: None,
                 no_restore: statics.no_restore.clone(),
@@ -465,6 +517,7 @@ impl Stage<'_> {
     /// was says nothing.
     async fn releases(&self, trial: &Trial<'_>, found: &mut Found) -> Result<Option<Reason>> {
         let rehearsal = self.rehearsal;
+        let trial_options = &rehearsal.options.trial;
         if !trial.is_asked_for() {
             return Ok(None);
         }
@@ -482,6 +535,17 @@ impl Stage<'_> {
                     ));
                     tried = Tried::Not;
                 }
+            }
+            match (&tried, &trial_options.smoke, &trial_options.start) {
+                (Tried::Passed, None, _) => {
+                    found.findings.push(
+                        "the old release starts on the migrated copy; without rehearsal.smoke that does not prove that it works".to_owned(),
+                    );
+                    tried = Tried::Not;
+                }
+                // It has started with its own migrator looking at the history.
+                (Tried::Passed, Some(_), Some(_)) => found.seen.start_check = None,
+                _ => {}
             }
             found.seen.old = tried;
         }
@@ -510,6 +574,7 @@ impl Stage<'_> {
         let goals = goals(before, &now, &hides);
         let writing = write_all(&looker.client, &now, &goals, FIRST).await?;
         found.seen.written = writing.rows.len();
+        found.seen.unwritten.clone_from(&writing.failed);
         found.findings.extend(writing.failed.iter().cloned());
         let (above, by_writing) = looker.since(top).await?;
         let descent = course

@@ -123,6 +123,12 @@ impl<'a> Looker<'a> {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        if self.counts {
+            // What we wrote ourselves is counted when our own session gets round to it.
+            self.client
+                .batch_execute("SELECT pg_stat_force_next_flush()")
+                .await?;
+        }
         Relations::read(&self.client).await
     }
 

@@ -51,6 +51,7 @@ pub(crate) use pieces::inside;
 pub(crate) use places::Topic;
 #[cfg(feature = "reports")]
 pub use printable::printable;
+#[cfg(feature = "reports")]
 pub(crate) use printable::printable_lines;
 pub use render::{render, render_styled};
 #[cfg(feature = "postgres")]

@@ -3,7 +3,7 @@ use super::flight::{Flight, Halt, Writing};
 use super::undo::Back;
 use super::{Answer, Engine, Request};
 use crate::database::SchemaState;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, EvidenceKey};
 use crate::journal::{Act, Ending, Event, Kind, Story};
 use crate::plan::{Assessment, Basis, Class, Reason, RollbackPlan, Strategy};
 use crate::{Error, Observed, Release};
@@ -202,7 +202,9 @@ impl Engine {
             return Ok((plan(Class::ForwardOnly, why, vec![], vec![]), extra));
         }
         let assessment = database.assess_return(&extra).await?;
-        let evidence = self.evidence_of(target, &extra).await?;
+        let evidence = self
+            .evidence_of(target, then, &extra, assessment.key.as_ref())
+            .await?;
         Ok((
             self.class_of_return(
                 (target, evidence.as_deref()),
@@ -216,24 +218,37 @@ impl Engine {
         ))
     }
 
-    /// What a rehearsal has shown about the way from exactly these migrations back to the target, whenever it was.
+    /// What a rehearsal has shown about the way from exactly these migrations, as they are today, back to the target and
+    /// its schema. When that was long ago it is only an assumption.
     async fn evidence_of(
         &self,
         target: &Release,
+        then: &SchemaState,
         extra: &[(String, Release)],
+        now: Option<&EvidenceKey>,
     ) -> Result<Option<Box<Evidence>>, Error> {
+        let Some(now) = now else {
+            return Ok(None);
+        };
         let fits = |evidence: &Evidence| {
             let key = &evidence.key;
             key.previous.as_deref() == Some(target.id.as_str())
+                && key.schema == then.schema
                 && key.migrations.len() == extra.len()
-                && extra.iter().all(|(v, _)| key.migrations.contains_key(v))
+                && key.migrations == now.migrations
         };
         let records = self.journal.replay(None).await?;
         Ok(records
             .into_iter()
             .rev()
             .find_map(|record| match record.event {
-                Event::Rehearsed { evidence } if fits(&evidence) => Some(evidence),
+                Event::Rehearsed { mut evidence } if fits(&evidence) => {
+                    let age = now.at.duration_since(evidence.key.at).unsigned_abs();
+                    if age > self.policy.evidence_max_age {
+                        evidence.basis = Basis::Assumed;
+                    }
+                    Some(evidence)
+                }
                 _ => None,
             }))
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::flight::{Flight, Halt, Writing};
 use super::undo::Back;
 use crate::database::{BackupPurpose, Database, Resolution};
-use crate::journal::Act;
+use crate::journal::{Act, Kind};
 use crate::plan::Class;
 use crate::{ErrorKind, Release};
 
@@ -67,8 +67,12 @@ impl Flight<'_> {
                 })
                 .await?;
                 if back.class == Class::PreserveAndRevert {
-                    self.step("preserve", BestEffort, self.preserve(back, database))
-                        .await?;
+                    self.step(
+                        "preserve",
+                        BestEffort,
+                        self.preserve(back, &there, database),
+                    )
+                    .await?;
                 }
                 self.step("revert", BestEffort, self.revert(&there, database))
                     .await?;
@@ -159,13 +163,22 @@ impl Flight<'_> {
         Ok(there)
     }
 
-    /// Exports what the downs drop, unless that was done before the first of them.
-    async fn preserve(&self, back: &Back, database: &dyn Database) -> Result<(), Halt> {
+    /// Exports what the downs drop. Not before the new release ran: nobody else writes there. And not once a down has
+    /// dropped some of it: then an export was made before.
+    async fn preserve(
+        &self,
+        back: &Back,
+        there: &[(String, Release)],
+        database: &dyn Database,
+    ) -> Result<(), Halt> {
         let story = self
             .story()
             .map_err(|e| Halt::error("journal_unwritable", e))?;
-        let mut begun = story.acts.iter();
-        if story.preserved.is_some() && begun.any(|(act, _, _)| matches!(act, Act::Revert { .. })) {
+        let by_hand = story.kind == Kind::Rollback;
+        let mut acts = story.acts.iter();
+        let ran = by_hand || acts.any(|(act, _, _)| matches!(act, Act::Activate { .. }));
+        let dropped = story.preserved.is_some() && there.len() < back.migrations.len();
+        if !ran || dropped {
             return Ok(());
         }
         let act = Act::Preserve {

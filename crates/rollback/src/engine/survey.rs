@@ -99,8 +99,12 @@ impl Engine {
         if consent.restart_seconds.is_none() {
             consent.restart_seconds = self.last_restart().await?;
         }
-        self.add_evidence(&mut assessment, previous.as_ref(), schema.as_ref())
-            .await?;
+        self.add_evidence(
+            &mut assessment,
+            (previous.as_ref(), &release),
+            schema.as_ref(),
+        )
+        .await?;
         let decision = plan::decide(&assessment, &consent);
         Ok(Survey {
             release,
@@ -125,12 +129,13 @@ impl Engine {
     async fn add_evidence(
         &self,
         assessment: &mut Assessment,
-        previous: Option<&Release>,
+        (previous, release): (Option<&Release>, &Release),
         schema: Option<&SchemaState>,
     ) -> Result<(), Error> {
         let Some(key) = &mut assessment.key else {
             return Ok(());
         };
+        key.release.clone_from(&release.id);
         key.previous = previous.map(|release| release.id.clone());
         if let Some(schema) = schema {
             key.schema.clone_from(&schema.schema);

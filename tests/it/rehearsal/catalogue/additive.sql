@@ -111,3 +111,23 @@ DROP MATERIALIZED VIEW summary;
 ALTER TABLE settings ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;
 -- down
 ALTER TABLE settings DROP COLUMN id;
+
+-- case: a new column of an enumeration, and a flag
+-- at_start: checks-history
+-- class: PreserveAndRevert proved
+-- preserve: public.customers (mood, seen)
+-- up
+ALTER TABLE customers ADD COLUMN mood mood;
+ALTER TABLE customers ADD COLUMN seen boolean;
+-- down
+ALTER TABLE customers DROP COLUMN seen;
+ALTER TABLE customers DROP COLUMN mood;
+
+-- case: a new column of a partitioned table
+-- at_start: checks-history
+-- class: PreserveAndRevert proved
+-- preserve: public.events (hint)
+-- up
+ALTER TABLE events ADD COLUMN hint timestamp(3);
+-- down
+ALTER TABLE events DROP COLUMN hint;

@@ -1,5 +1,15 @@
--- case: additive, and the old release was tried
+-- case: additive, and the old release was tried, but not started
 -- at_start: checks-history
+-- old: INSERT INTO orders (customer_id, total) VALUES (1, 5); UPDATE customers SET age = 30 WHERE id = 1
+-- class: PreserveAndRevert proved
+-- overlap: proved
+-- preserve: public.orders (remark)
+-- up
+ALTER TABLE orders ADD COLUMN remark text;
+-- down
+ALTER TABLE orders DROP COLUMN remark;
+
+-- case: additive, and the old release was tried
 -- old: INSERT INTO orders (customer_id, total) VALUES (1, 5); UPDATE customers SET age = 30 WHERE id = 1
 -- class: CodeOnly proved
 -- overlap: proved

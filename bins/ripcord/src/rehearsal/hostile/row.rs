@@ -143,7 +143,7 @@ impl<'a> Rows<'a> {
     }
 
     /// A value that another table has, made there if need be.
-    async fn referred(
+    pub(super) async fn referred(
         &mut self,
         to: u32,
         column: i16,

@@ -81,8 +81,14 @@ pub(super) fn distinct(column: &Column, number: u64) -> Option<String> {
         let from = all.len().saturating_sub(limit);
         format!("'{}'", &all[from..])
     };
-    let base = kind.split('(').next().unwrap_or(kind);
-    Some(match base {
+    // `timestamp(3) without time zone` is `timestamp without time zone`.
+    let base = match (kind.find('('), kind.find(')')) {
+        (Some(open), Some(close)) if open < close => {
+            format!("{}{}", &kind[..open], &kind[close + 1..])
+        }
+        _ => kind.to_owned(),
+    };
+    Some(match base.as_str() {
         "smallint" => format!("'{}'", 20_000 + number % 12_000),
         "integer" | "bigint" | "oid" => format!("'{}'", 700_000_000 + number),
         "numeric" | "real" | "double precision" => match column.modifier {
@@ -122,7 +128,8 @@ pub(super) fn any(column: &Column, number: u64, labels: Option<&Vec<String>>) ->
         return Some(quoted(label));
     }
     if column.category == 'A' {
-        return Some("'{}'".to_owned());
+        // Which texts, numbers and many others take; the server says if not.
+        return Some("'{1}'".to_owned());
     }
     distinct(column, number)
 }

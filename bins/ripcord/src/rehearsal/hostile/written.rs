@@ -5,9 +5,12 @@ use tokio_postgres::Client;
 
 use super::goals::Goal;
 use super::row::{Rows, cast, quoted, said};
-use super::shape::{Shape, Table};
-use super::values::{candidates, distinct, quoted as literal, unusual};
+use super::shape::{Column, Shape, Table};
+use super::values::{any, candidates, distinct, quoted as literal, unusual};
 use crate::rehearsal::relations::Relations;
+
+/// A row's values as text, by column.
+type Values = BTreeMap<i16, Option<String>>;
 
 /// A row that only the new release could have written.
 #[derive(Clone, Debug)]
@@ -66,7 +69,8 @@ pub(crate) async fn write_all(
         };
         let what = goal.told(table);
         match reach(&mut rows, client, table, goal).await {
-            Ok(values) => written.push(Written::new(goal.table(), table, what, values)),
+            Ok(Some(values)) => written.push(Written::new(goal.table(), table, what, values)),
+            Ok(None) => {}
             Err(why) => failed.push(format!("could not write {what}: {why}")),
         }
     }
@@ -88,7 +92,7 @@ impl Writing {
         for one in &self.made {
             if let Some((table, condition)) = one.place(now) {
                 sql.push_str(&format!(
-                    "DELETE FROM {table} WHERE ctid = (SELECT ctid FROM {table} WHERE {condition} LIMIT 1);"
+                    "DELETE FROM {table} WHERE (tableoid, ctid) = (SELECT tableoid, ctid FROM {table} WHERE {condition} LIMIT 1);"
                 ));
             }
         }
@@ -108,7 +112,7 @@ async fn reach(
     client: &Client,
     table: &Table,
     goal: &Goal,
-) -> Result<BTreeMap<i16, Option<String>>, String> {
+) -> Result<Option<Values>, String> {
     let mut given = BTreeMap::new();
     match goal {
         Goal::Row { .. } => {}
@@ -116,10 +120,9 @@ async fn reach(
             let Some(known) = table.columns.get(column) else {
                 return Err("the column is not there".to_owned());
             };
-            let number = rows.next();
-            if let Some(value) = distinct(known, number) {
-                given.insert(*column, cast(&value, &known.kind));
-            }
+            return filled(rows, table, goal.table(), *column, known)
+                .await
+                .map(Some);
         }
         Goal::Full { .. } => {
             let refers = |n: &i16| table.references.iter().any(|r| r.columns.contains(n));
@@ -141,7 +144,7 @@ async fn reach(
             }
             // A check may refuse what was made up.
             if let Ok(made) = rows.insert(goal.table(), &given).await {
-                return Ok(made.values);
+                return Ok(Some(made.values));
             }
             given.clear();
         }
@@ -162,7 +165,9 @@ async fn reach(
             modifier,
             ..
         } => return beyond(rows, client, table, *column, old, *modifier).await,
-        Goal::Against { check, .. } => return against(rows, client, table, check).await,
+        Goal::Against { check, .. } => {
+            return against(rows, client, table, check).await.map(Some);
+        }
         Goal::Twice { columns, .. } => {
             for column in columns {
                 if let Some(known) = table.columns.get(column) {
@@ -187,7 +192,52 @@ async fn reach(
     }
     rows.insert(goal.table(), &given)
         .await
-        .map(|made| made.values)
+        .map(|made| Some(made.values))
+}
+
+/// A row with something in this column, and not NULL: what is empty shows nothing about what becomes of it.
+async fn filled(
+    rows: &mut Rows<'_>,
+    table: &Table,
+    oid: u32,
+    column: i16,
+    known: &Column,
+) -> Result<Values, String> {
+    let reference = table.references.iter().find_map(|reference| {
+        let at = reference.columns.iter().position(|c| *c == column)?;
+        Some((reference.to, *reference.to_columns.get(at)?))
+    });
+    let mut tries = Vec::new();
+    match reference {
+        Some((to, there)) => tries.push(rows.referred(to, there, false, 0).await?),
+        None => {
+            let number = rows.next();
+            let labels = rows.shape().labels.get(&known.type_oid);
+            let first = any(known, number, labels);
+            let others = unusual().into_iter().flatten().map(|text| literal(&text));
+            tries.extend(
+                first
+                    .into_iter()
+                    .chain(others)
+                    .map(|value| cast(&value, &known.kind)),
+            );
+        }
+    }
+    let mut why = None;
+    for value in tries {
+        match rows.insert(oid, &BTreeMap::from([(column, value)])).await {
+            Ok(made) if made.values.get(&column).is_some_and(Option::is_some) => {
+                return Ok(made.values);
+            }
+            Ok(_) => {
+                why.get_or_insert_with(|| "a trigger takes it away".to_owned());
+            }
+            Err(error) => {
+                why.get_or_insert(error);
+            }
+        }
+    }
+    Err(why.unwrap_or_else(|| format!("no value is known for {}", known.kind)))
 }
 
 /// Columns in which no row has a value: what is copied from another row would say nothing about them.
@@ -199,7 +249,7 @@ async fn bare(client: &Client, table: &Table) -> Result<Vec<i16>, String> {
         .map(|column| format!("count({})", quoted(&column.name)))
         .collect();
     let sql = format!(
-        "SELECT ARRAY[{}]::int8[] FROM (SELECT * FROM {} LIMIT 1000) AS some",
+        "SELECT ARRAY[{}]::int8[] FROM (SELECT * FROM {} LIMIT 1000) AS part",
         counts.join(", "),
         table.name
     );
@@ -212,7 +262,8 @@ async fn bare(client: &Client, table: &Table) -> Result<Vec<i16>, String> {
     Ok(bare.map(|(number, _)| number).collect())
 }
 
-/// Values that the new type takes and the old one does not give back: the server decides.
+/// A row with a value that the new type takes and the old one does not give back: the server decides. `None` where there
+/// is none, as between `json` and `jsonb`.
 async fn beyond(
     rows: &mut Rows<'_>,
     client: &Client,
@@ -220,15 +271,12 @@ async fn beyond(
     column: i16,
     old: &str,
     modifier: i32,
-) -> Result<BTreeMap<i16, Option<String>>, String> {
+) -> Result<Option<Values>, String> {
     let Some(known) = table.columns.get(&column) else {
         return Err("the column is not there".to_owned());
     };
     let oid = rows.table_of(table);
-    let mut why = format!(
-        "nothing is known that {} holds and {old} does not",
-        known.kind
-    );
+    let mut why = None;
     for value in candidates(modifier) {
         let new = cast(&literal(&value), &known.kind);
         let held = client
@@ -245,11 +293,11 @@ async fn beyond(
             continue;
         }
         match rows.insert(oid, &BTreeMap::from([(column, new)])).await {
-            Ok(made) => return Ok(made.values),
-            Err(error) => why = error,
+            Ok(made) => return Ok(Some(made.values)),
+            Err(error) => why = Some(error),
         }
     }
-    Err(why)
+    why.map_or(Ok(None), Err)
 }
 
 /// A row that meets what is asked now and not what was asked before.
@@ -258,7 +306,7 @@ async fn against(
     client: &Client,
     table: &Table,
     check: &super::shape::Check,
-) -> Result<BTreeMap<i16, Option<String>>, String> {
+) -> Result<Values, String> {
     let oid = rows.table_of(table);
     let mut why = "no value was found that the check refused".to_owned();
     for column in &check.columns {
@@ -387,6 +435,19 @@ impl Written {
         }
     }
 
+    /// Whether something was written into this column, and is still there.
+    pub(crate) fn kept(&self, fate: &Fate, column: i16) -> bool {
+        let held = self.values.get(&column).is_some_and(Option::is_some);
+        held && match fate {
+            Fate::Kept => true,
+            Fate::Columns(lost) => self
+                .names
+                .get(&column)
+                .is_some_and(|name| !lost.contains(name)),
+            Fate::TableGone | Fate::RowGone => false,
+        }
+    }
+
     /// The table's name now, and a condition that finds the row.
     fn place(&self, now: &Relations) -> Option<(String, String)> {
         let table = now.get(self.table)?;
@@ -440,8 +501,12 @@ impl Written {
                 // A column that is gone had nothing in it, or its value went to another one.
                 (None, None) => true,
                 (None, Some(before)) => values.iter().any(|(at, now)| {
-                    let new = !self.names.contains_key(at);
-                    now.as_ref().is_some_and(|now| same(before, now)) && (new || before.len() > 2)
+                    // A column that was there before may have held the same all along, and a flag says nothing.
+                    let came = match self.values.get(at) {
+                        None => !matches!(before.as_str(), "true" | "false"),
+                        Some(was) => was != now,
+                    };
+                    came && now.as_ref().is_some_and(|now| same(before, now))
                 }),
             };
             if !there {
@@ -478,10 +543,11 @@ fn same(before: &str, now: &str) -> bool {
         true => (before, now),
         false => (now, before),
     };
-    matches!(
-        long.strip_prefix(short),
-        Some("+00" | " 00:00:00" | " 00:00:00+00")
-    )
+    long.strip_prefix(short).is_some_and(|rest| {
+        let rest = rest.strip_prefix(" 00:00:00").unwrap_or(rest);
+        let mut zone = rest.strip_prefix(['+', '-']).unwrap_or_default().chars();
+        rest.is_empty() || zone.clone().count() >= 2 && zone.all(|c| c.is_ascii_digit() || c == ':')
+    })
 }
 
 #[cfg(test)]

@@ -149,7 +149,9 @@ SELECT DISTINCT ON (name) name, value FROM (
 ) AS given ORDER BY name, weight DESC";
 
 const SERVER_SETTINGS: &str = "
-SELECT name, setting FROM pg_catalog.pg_settings
+SELECT name, reset_val FROM pg_catalog.pg_settings
 WHERE name IN ('max_locks_per_transaction', 'max_prepared_transactions', 'wal_level',
-               'default_toast_compression', 'default_text_search_config', 'password_encryption')
+               'default_toast_compression', 'default_text_search_config', 'password_encryption',
+               'TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'standard_conforming_strings',
+               'default_transaction_isolation', 'check_function_bodies', 'xmloption')
   AND source <> 'default'";

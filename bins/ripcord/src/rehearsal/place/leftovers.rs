@@ -17,7 +17,7 @@ use crate::rehearsal::trial::end_marked;
 pub(super) const PREFIX: &str = "rehearsal-";
 /// Says who made the folder.
 const OWNER: &str = "owner.json";
-/// After this long a rehearsal is over, whoever made it.
+/// After this long a rehearsal is over whose owner cannot be seen from here.
 const OLDEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a server may take to end after SIGQUIT, which does not write anything any more.
 const END_WITHIN: Duration = Duration::from_secs(30);
@@ -146,17 +146,14 @@ fn is_abandoned(folder: &Path) -> bool {
         let age = age.and_then(|at| at.elapsed().ok()).unwrap_or_default();
         return age > Duration::from_secs(60);
     };
-    let age = Timestamp::now().duration_since(made.at).unsigned_abs();
-    if age > OLDEST {
-        return true;
-    }
-    // Of another host or container nobody here can tell.
     let same_boot = made.by.boot == process::boot_id();
-    let here = rustix::system::uname().nodename().to_string_lossy() == made.by.host;
-    match (same_boot, here) {
-        (false, here) => here,
-        (true, _) => made.by.is_near() && !process::is_alive(made.by.pid, made.by.started),
+    if same_boot && made.by.is_near() {
+        return !process::is_alive(made.by.pid, made.by.started);
     }
+    // Of another host or container nobody here can tell, but for the time.
+    let here = rustix::system::uname().nodename().to_string_lossy() == made.by.host;
+    let age = Timestamp::now().duration_since(made.at).unsigned_abs();
+    age > OLDEST || (here && !same_boot)
 }
 
 /// Ends what the rehearsal of this folder started, then its server, and removes the folder.

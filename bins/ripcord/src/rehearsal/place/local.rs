@@ -1,6 +1,6 @@
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl LocalCluster {
         }
         let mut initdb = Command::new(programs.join("initdb"));
         initdb
-            .args(["--no-sync", "--auth=scram-sha-256", "--no-instructions"])
+            .args(["--no-sync", "--auth=scram-sha-256"])
             .arg(format!("--pgdata={}", data.display()))
             .arg(format!("--pwfile={}", secret.display()))
             .arg(format!("--username={}", facts.bootstrap))
@@ -135,7 +135,12 @@ impl LocalCluster {
         for (name, value) in settings(port, facts) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        let out = fs::File::create(&log)?;
+        // The server tells values of rows in it.
+        let out = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&log)?;
         let child = as_account(&mut command, account, folder)
             .stdout(Stdio::null())
             .stderr(out)
@@ -229,7 +234,7 @@ impl Drop for Server {
     }
 }
 
-/// `wanted` without links, or the system's folder for temporary files where the server's account could not get there.
+/// `wanted` without links, or one below `/var/tmp` where the server's account could not get there.
 #[must_use]
 pub fn reachable(wanted: &Path) -> PathBuf {
     let wanted = &without_links(wanted);
@@ -237,9 +242,10 @@ pub fn reachable(wanted: &Path) -> PathBuf {
         return wanted.to_owned();
     };
     let may_pass = |folder: &Path| {
-        let Ok(about) = fs::metadata(folder) else {
-            // It is made later, with what the one above it allows.
-            return true;
+        let about = match fs::metadata(folder) {
+            Ok(about) if about.is_dir() => about,
+            // It is made later, with what the one above it allows, or cannot be made.
+            _ => return true,
         };
         let bit = match (about.uid() == uid, about.gid() == gid) {
             (true, _) => 0o100,
@@ -250,7 +256,8 @@ pub fn reachable(wanted: &Path) -> PathBuf {
     };
     match wanted.ancestors().all(may_pass) {
         true => wanted.to_owned(),
-        false => std::env::temp_dir().join("ripcord"),
+        // Not the folder that is often in memory.
+        false => PathBuf::from("/var/tmp/ripcord"),
     }
 }
 
@@ -260,7 +267,7 @@ fn without_links(wanted: &Path) -> PathBuf {
     let real = wanted.ancestors().find_map(|there| {
         let real = fs::canonicalize(there).ok()?;
         let rest = wanted.strip_prefix(there).ok()?;
-        Some(real.join(rest))
+        Some(real.components().chain(rest.components()).collect())
     });
     real.unwrap_or(wanted)
 }

@@ -49,7 +49,7 @@ pub(crate) async fn grant_in(
 ) -> Result<()> {
     let (role, user, database) = (ident(role), ident(&facts.user), ident(database));
     let mut sql = format!(
-        "CREATE ROLE {role} LOGIN PASSWORD {password} VALID UNTIL 'tomorrow' CONNECTION LIMIT 40;
+        "CREATE ROLE {role} LOGIN PASSWORD {password} CONNECTION LIMIT 40;
          GRANT {user} TO {role};
          ALTER DATABASE {database} OWNER TO {owner};
          GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}, {user};",
