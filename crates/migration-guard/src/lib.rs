@@ -39,7 +39,7 @@ pub use expected::{Expected, expected};
 pub use layouts::Layout;
 pub use lint::{
     Dialect, Estimate, Finding, Hazard, Lint, LintOptions, LockMode, Loss, LossKind, Runner,
-    Severity, TableSize, Unit, hazards, lint, render, render_styled,
+    Severity, TableSize, Unit, hazards, lint, printable, render, render_styled,
 };
 pub use migration::{Migration, Repeats, Transactional, Workspace};
 pub use migrator::{

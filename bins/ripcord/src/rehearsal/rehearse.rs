@@ -333,7 +333,7 @@ impl Stage<'_> {
             if found.seen.irreversible.is_none() {
                 say("down again, after rows that only the new release could write");
                 let bottom = self
-                    .hostile_round(&course, &climb, &shape_before, &mut found)
+                    .hostile_round(&course, (&climb, &top), &shape_before, &mut found)
                     .await?;
                 if trial.is_asked_for() {
                     match course.up(bottom).await? {
@@ -562,13 +562,12 @@ impl Stage<'_> {
     async fn hostile_round(
         &self,
         course: &Course<'_>,
-        climb: &Climb,
+        (climb, top): (&Climb, &State),
         before: &Shape,
         found: &mut Found,
     ) -> Result<Arc<State>> {
         let looker = course.looker;
         let base = climb.states.first().context("there is no state before")?;
-        let top = climb.states.last().context("there is no state above")?;
         let now = Shape::read(&looker.client).await?;
         let hides = |name: &str| looker.hides(name);
         let goals = goals(before, &now, &hides);
@@ -577,6 +576,8 @@ impl Stage<'_> {
         found.seen.unwritten.clone_from(&writing.failed);
         found.findings.extend(writing.failed.iter().cloned());
         let (above, by_writing) = looker.since(top).await?;
+        // Of this time: what was dropped and made again has other numbers.
+        let up = above.relations.clone();
         let descent = course
             .down_from(Arc::new(above), climb, Compare::Schema)
             .await?;
@@ -592,10 +593,8 @@ impl Stage<'_> {
             return Ok(bottom);
         }
         let fates = fates(&looker.client, &writing.rows, &bottom.relations).await;
-        let up = climb.states.last().map(|state| &state.relations);
-        let up = up.unwrap_or(&bottom.relations);
         found.seen.preserve =
-            to_preserve(up, &bottom.relations, &now, &writing.rows, &fates, &hides);
+            to_preserve(&up, &bottom.relations, &now, &writing.rows, &fates, &hides);
         writing.take_away(&looker.client, &bottom.relations).await?;
         let (clean, _) = looker.since(&bottom).await?;
         // Rows that changed or went are accounted for, and so is what triggers wrote beside them.

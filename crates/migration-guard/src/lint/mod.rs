@@ -49,7 +49,6 @@ pub use options::{Dialect, LintOptions, Runner};
 #[cfg(feature = "test-util")]
 pub(crate) use pieces::inside;
 pub(crate) use places::Topic;
-#[cfg(feature = "reports")]
 pub use printable::printable;
 #[cfg(feature = "reports")]
 pub(crate) use printable::printable_lines;
