@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use ripcord_conninfo::{Conninfo, Nothing};
+use ripcord_conninfo::{Conninfo, Nothing, Surroundings as _, System};
 use ripcord_rollback::journal::Owner;
 use ripcord_rollback::process;
 use rustix::process::Signal;
@@ -234,7 +234,7 @@ impl Drop for Server {
     }
 }
 
-/// `wanted` without links, or one below `/var/tmp` where the server's account could not get there.
+/// `wanted` without links, or one below `TMPDIR` or `/var/tmp` where the server's account could not get there.
 #[must_use]
 pub fn reachable(wanted: &Path) -> PathBuf {
     let wanted = &without_links(wanted);
@@ -256,8 +256,12 @@ pub fn reachable(wanted: &Path) -> PathBuf {
     };
     match wanted.ancestors().all(may_pass) {
         true => wanted.to_owned(),
-        // Not the folder that is often in memory.
-        false => PathBuf::from("/var/tmp/ripcord"),
+        false => {
+            let temporary = System.var("TMPDIR").map(PathBuf::from);
+            // Not `/tmp`, which is often in memory.
+            let temporary = temporary.unwrap_or_else(|| PathBuf::from("/var/tmp"));
+            temporary.join("ripcord")
+        }
     }
 }
 
