@@ -7,6 +7,7 @@ use ripcord_conninfo::Conninfo;
 use ripcord_rollback::evidence::LostData;
 use tokio_postgres::Client;
 
+use super::sql::ident;
 use super::state::{OWN, State};
 
 const COLUMNS: &str = "
@@ -200,8 +201,4 @@ async fn count(client: &Client, sql: &str) -> Result<Option<u64>> {
         .await
         .context("cannot count what is lost")?;
     Ok(u64::try_from(row.get::<_, i64>(0)).ok())
-}
-
-fn ident(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -15,6 +15,7 @@ mod queries;
 mod rehearse;
 mod relations;
 mod scratch;
+mod sql;
 mod state;
 mod trial;
 

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use tokio::process::Command;
 
 use super::arrivals::Door;
+use super::place::free_port;
 use super::scratch::Scratch;
 
 /// Whatever a rehearsal starts carries its id under this name, however it is daemonised.
@@ -296,9 +297,4 @@ pub(super) async fn end_marked(id: &str) -> Result<()> {
         }
     }
     bail!("processes of the rehearsal do not end")
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?;
-    Ok(listener.local_addr()?.port())
 }

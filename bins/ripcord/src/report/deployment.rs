@@ -122,10 +122,15 @@ impl DeploymentReport {
             reasons,
             plan: story.plan.as_ref().map(PlanReport::of),
             rehearsal: story.evidence.as_deref().map(RehearsalReport::of),
-            preserved: story.preserved.as_ref().map(|made| Preserved {
-                id: made.id.clone(),
-                rows: made.rows.clone(),
-            }),
+            // One of nothing has no id.
+            preserved: story
+                .preserved
+                .as_ref()
+                .filter(|made| !made.id.is_empty())
+                .map(|made| Preserved {
+                    id: made.id.clone(),
+                    rows: made.rows.clone(),
+                }),
             findings: story.findings.clone(),
             steps: story
                 .steps

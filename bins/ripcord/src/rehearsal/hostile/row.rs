@@ -4,6 +4,7 @@ use tokio_postgres::Client;
 
 use super::shape::{Column, Shape, Table};
 use super::values::{any, distinct};
+use crate::rehearsal::sql::{ident, literal};
 
 /// How many tables away a row may be made that another one has to refer to.
 const DEEPEST: u32 = 6;
@@ -159,7 +160,7 @@ impl<'a> Rows<'a> {
             .columns
             .get(&column)
             .ok_or("it refers to a column that is not there")?;
-        let name = quoted(&known.name);
+        let name = ident(&known.name);
         if !fresh {
             let sql = format!(
                 "SELECT {name}::text FROM {} WHERE {name} IS NOT NULL LIMIT 1",
@@ -171,7 +172,7 @@ impl<'a> Rows<'a> {
                 .await
                 .map_err(|e| said(&e))?;
             if let Some(row) = found {
-                return Ok(cast(&super::values::quoted(row.get(0)), &known.kind));
+                return Ok(cast(&literal(row.get(0)), &known.kind));
             }
         }
         if depth >= DEEPEST {
@@ -179,7 +180,7 @@ impl<'a> Rows<'a> {
         }
         let made = Box::pin(self.insert_at(to, &BTreeMap::new(), depth + 1)).await?;
         match made.values.get(&column) {
-            Some(Some(value)) => Ok(cast(&super::values::quoted(value), &known.kind)),
+            Some(Some(value)) => Ok(cast(&literal(value), &known.kind)),
             _ => Err(format!("a new row of {} has no {}", table.name, known.name)),
         }
     }
@@ -192,7 +193,7 @@ impl<'a> Rows<'a> {
     ) -> Result<Inserted, String> {
         let name = |number: &i16| {
             let column = table.columns.get(number);
-            quoted(column.map(|c| c.name.as_str()).unwrap_or_default())
+            ident(column.map(|c| c.name.as_str()).unwrap_or_default())
         };
         let columns: Vec<String> = values.keys().map(name).collect();
         let expressions: Vec<&str> = values.values().map(String::as_str).collect();
@@ -270,15 +271,11 @@ fn fresh(table: &Table, given: &BTreeMap<i16, String>) -> BTreeSet<i16> {
 }
 
 fn template(column: &str) -> String {
-    format!("template.{}", quoted(column))
+    format!("template.{}", ident(column))
 }
 
 pub(super) fn cast(value: &str, kind: &str) -> String {
     format!("({value})::{kind}")
-}
-
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// What the server says, on one line.

@@ -1,6 +1,7 @@
 //! Values to try: the server says which of them a type takes, and which a former type did not.
 
 use super::shape::Column;
+use crate::rehearsal::sql::literal;
 
 /// Literals that may be hostile to a column's former type, the likely ones first.
 pub(super) fn candidates(modifier: i32) -> Vec<String> {
@@ -125,15 +126,11 @@ pub(super) fn distinct(column: &Column, number: u64) -> Option<String> {
 /// A value of any kind that the type takes.
 pub(super) fn any(column: &Column, number: u64, labels: Option<&Vec<String>>) -> Option<String> {
     if let Some(label) = labels.and_then(|labels| labels.first()) {
-        return Some(quoted(label));
+        return Some(literal(label));
     }
     if column.category == 'A' {
         // Which texts, numbers and many others take; the server says if not.
         return Some("'{1}'".to_owned());
     }
     distinct(column, number)
-}
-
-pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

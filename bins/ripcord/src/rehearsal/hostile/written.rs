@@ -4,10 +4,11 @@ use anyhow::Result;
 use tokio_postgres::Client;
 
 use super::goals::Goal;
-use super::row::{Rows, cast, quoted, said};
+use super::row::{Rows, cast, said};
 use super::shape::{Column, Shape, Table};
-use super::values::{any, candidates, distinct, quoted as literal, unusual};
+use super::values::{any, candidates, distinct, unusual};
 use crate::rehearsal::relations::Relations;
+use crate::rehearsal::sql::{ident, literal};
 
 /// A row's values as text, by column.
 type Values = BTreeMap<i16, Option<String>>;
@@ -171,7 +172,7 @@ async fn reach(
         Goal::Twice { columns, .. } => {
             for column in columns {
                 if let Some(known) = table.columns.get(column) {
-                    given.insert(*column, format!("template.{}", quoted(&known.name)));
+                    given.insert(*column, format!("template.{}", ident(&known.name)));
                 }
             }
             // Without a row to copy the first one is the first of the two.
@@ -246,7 +247,7 @@ async fn bare(client: &Client, table: &Table) -> Result<Vec<i16>, String> {
     let counts: Vec<String> = table
         .columns
         .values()
-        .map(|column| format!("count({})", quoted(&column.name)))
+        .map(|column| format!("count({})", ident(&column.name)))
         .collect();
     let sql = format!(
         "SELECT ARRAY[{}]::int8[] FROM (SELECT * FROM {} LIMIT 1000) AS part",
@@ -322,7 +323,7 @@ async fn against(
             let sql = format!(
                 "SELECT NOT ({}) FROM (SELECT {value} AS {}) AS r",
                 check.condition,
-                quoted(&known.name)
+                ident(&known.name)
             );
             let refused = match check.columns.len() {
                 1 => match client.query_one(&sql, &[]).await {
@@ -463,8 +464,8 @@ impl Written {
                 continue;
             };
             conditions.push(match value {
-                Some(value) => format!("{}::text = {}", quoted(name), literal(value)),
-                None => format!("{} IS NULL", quoted(name)),
+                Some(value) => format!("{}::text = {}", ident(name), literal(value)),
+                None => format!("{} IS NULL", ident(name)),
             });
         }
         (!conditions.is_empty()).then(|| (table.name.clone(), conditions.join(" AND ")))
@@ -480,7 +481,7 @@ impl Written {
         let columns: Vec<String> = table
             .columns
             .values()
-            .map(|name| format!("{}::text", quoted(name)))
+            .map(|name| format!("{}::text", ident(name)))
             .collect();
         let sql = format!(
             "SELECT ARRAY[{}]::text[] FROM {name} WHERE {condition} LIMIT 1",

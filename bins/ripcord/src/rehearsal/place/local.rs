@@ -162,7 +162,7 @@ impl LocalCluster {
             let space = folder.join(format!("space{number}"));
             let sql = format!(
                 "CREATE TABLESPACE {} LOCATION '{}'",
-                super::roles::ident(name),
+                crate::rehearsal::sql::ident(name),
                 space.display()
             );
             client.batch_execute(&sql).await?;
@@ -344,7 +344,8 @@ fn as_account<'a>(
     command
 }
 
-fn free_port() -> Result<u16> {
+/// A port of the loopback interface that nobody listens on right now.
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())
 }

@@ -8,7 +8,7 @@ mod roles;
 
 pub use facts::ServerFacts;
 pub use leftovers::sweep;
-pub(crate) use local::random;
 pub use local::{LocalCluster, reachable};
+pub(crate) use local::{free_port, random};
 pub(crate) use programs::server_programs;
 pub(crate) use roles::{grant_in, make_roles};

@@ -2,6 +2,7 @@ use anyhow::{Context as _, Result};
 use tokio_postgres::Client;
 
 use super::ServerFacts;
+use crate::rehearsal::sql::{ident, literal};
 
 /// Settings whose value is a list already written as SQL.
 const LISTS: [&str; 4] = [
@@ -72,12 +73,4 @@ pub(crate) async fn grant_in(
         .batch_execute(&sql)
         .await
         .context("cannot make the role that the rehearsal works as")
-}
-
-pub(super) fn ident(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
